@@ -1,0 +1,1 @@
+"""The registry: the record of products, generations, assets, decisions and runs, over SQLAlchemy."""

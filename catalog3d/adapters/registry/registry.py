@@ -1,0 +1,44 @@
+"""The registry as one thing to hand around."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Engine
+
+from catalog3d.adapters.registry.catalog import CatalogRecord, PixelDigestRecord
+from catalog3d.adapters.registry.engine import open_engine, sqlite_url
+from catalog3d.adapters.registry.ledger import Ledger
+from catalog3d.adapters.registry.runs import RunRecord
+from catalog3d.home import Home
+from catalog3d.ports import Clock
+
+
+@dataclass(frozen=True, kw_only=True)
+class Registry:
+    """Everything that is recorded about one catalog."""
+
+    engine: Engine
+    ledger: Ledger
+    catalog: CatalogRecord
+    runs: RunRecord
+    pixels: PixelDigestRecord
+
+    def close(self) -> None:
+        self.engine.dispose()
+
+
+def open_registry(home: Home, url: str, clock: Clock) -> Registry:
+    """Open (and create or upgrade) the registry of a home.
+
+    Args:
+        url: CATALOG3D_REGISTRY_URL, or "" for a SQLite file in the home.
+    """
+    engine = open_engine(url or sqlite_url(home.registry_file))
+    return Registry(
+        engine=engine,
+        ledger=Ledger(engine, clock),
+        catalog=CatalogRecord(engine, home.catalog, clock),
+        runs=RunRecord(engine, home.catalog, clock),
+        pixels=PixelDigestRecord(engine, clock),
+    )

@@ -1,0 +1,178 @@
+"""The composition root: settings and environment in, an opened catalog or a run under way out."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import socket
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
+from datetime import UTC, datetime
+from decimal import Decimal
+from pathlib import Path
+
+from pydantic import SecretStr
+
+from catalog3d.adapters.holders import HolderFiles
+from catalog3d.adapters.local_servers import standin_server
+from catalog3d.adapters.mesh_process import MeshInspector
+from catalog3d.adapters.pictures import PictureShelf
+from catalog3d.adapters.registry.ledger import Caps
+from catalog3d.adapters.registry.registry import open_registry
+from catalog3d.adapters.stores import open_store
+from catalog3d.adapters.tripo.client import TripoClient
+from catalog3d.errors import RunError, TransientError
+from catalog3d.home import Home, find_home
+from catalog3d.library import Library
+from catalog3d.request import RunRequest
+from catalog3d.rules import load_rules
+from catalog3d.settings import given_home, key_fingerprint, load_settings, realm_of
+from catalog3d.stages.context import GeneratorLink, OpenCatalog, RunContext, SkuWork
+from catalog3d.stages.leases import LeaseKeeper
+from catalog3d.stages.planning import Planned
+from catalog3d.stages.watch import TaskWatcher
+
+_UNLIMITED = Decimal(10) ** 9
+"""The stand-in costs nothing, so only a budget that somebody names binds it."""
+
+_STANDIN_POLL_S = 0.5
+
+
+class SystemClock:
+    """The machine's clock."""
+
+    def now(self) -> datetime:
+        return datetime.now(UTC)
+
+
+@contextmanager
+def open_catalog(start: Path, *, rehearse: bool = False, offline: bool = False) -> Iterator[OpenCatalog]:
+    """Open the catalog that a folder belongs to.
+
+    Args:
+        start: The sheet's folder, or the working folder.
+        rehearse: Use the stand-in even though there is a key.
+        offline: Ask no store yet.
+
+    Raises:
+        RunError: Settings, rules, registry or store cannot be used; the message says which and why.
+    """
+    root = find_home(start, given_home())
+    settings = load_settings(root)
+    generator = "standin" if rehearse else settings.generator_in_force
+    home = Home(root=root, catalog="rehearsal" if generator == "standin" else "live")
+    rules = load_rules(settings.rules or home.rules_file)
+    clock = SystemClock()
+    store = open_store(settings.store, home)
+    if not offline:
+        store.check()
+    registry = open_registry(home, settings.registry_url, clock)
+    try:
+        yield OpenCatalog(
+            home=home,
+            settings=settings,
+            rules=rules,
+            generator_name=generator,
+            realm=realm_of(settings, generator),
+            registry=registry,
+            store=store,
+            library=Library(store),
+            holders=HolderFiles(home.shared / "holders"),
+            pictures=PictureShelf(home.shared / "pictures", known=registry.pixels),
+            clock=clock,
+        )
+    finally:
+        registry.close()
+
+
+def new_run_id() -> str:
+    """Sortable by time, unique by chance."""
+    return f"{datetime.now(UTC):%Y%m%d-%H%M%S}-{uuid.uuid4().hex[:6]}"
+
+
+@asynccontextmanager
+async def open_run(
+    catalog: OpenCatalog, request: RunRequest, planned: Planned, run_id: str
+) -> AsyncIterator[RunContext]:
+    """Everything that the stages of one run share, started; stopped again at the end.
+
+    Raises:
+        RunError: The generator refuses the key or does not answer; nothing was spent.
+    """
+    async with AsyncExitStack() as stack:
+        link, balance = await _generator(catalog, stack)
+        holder = f"{socket.gethostname()[:30]}-{os.getpid()}-{run_id[-6:]}"
+        stack.enter_context(HolderFiles(catalog.home.shared / "holders").living(holder))
+        keeper = LeaseKeeper(catalog.registry, holder)
+        keeper.start()
+        stack.push_async_callback(asyncio.to_thread, keeper.stop)
+        inspector = MeshInspector()
+        stack.push_async_callback(asyncio.to_thread, inspector.close)
+        context = RunContext(
+            run_id=run_id,
+            request=request,
+            catalog=catalog,
+            reading=planned.reading,
+            plan=planned.plan,
+            caps=caps_of(catalog, request),
+            holder=holder,
+            random=random.SystemRandom(),
+            inspector=inspector,
+            started_at=catalog.clock.now(),
+            link=link,
+            keeper=keeper,
+            balance=balance,
+        )
+        newest = catalog.registry.catalog.newest_assets()
+        for item in planned.plan.todo:
+            if item.product is not None:
+                may_pay = item.credits > 0 or item.sku not in newest
+                context.work[item.sku] = SkuWork(product=item.product, may_pay=may_pay)
+        yield context
+
+
+def caps_of(catalog: OpenCatalog, request: RunRequest) -> Caps:
+    """The budgets that bind a run."""
+    if catalog.is_rehearsal:
+        return Caps(run=request.budget if request.budget is not None else _UNLIMITED, day=_UNLIMITED)
+    budget = catalog.settings.budget
+    return Caps(run=request.budget if request.budget is not None else budget.run, day=budget.day)
+
+
+async def _generator(catalog: OpenCatalog, stack: AsyncExitStack) -> tuple[GeneratorLink, Decimal | None]:
+    url, key = _address(catalog, stack)
+    settings = catalog.settings.tripo
+    client = TripoClient(base_url=url, api_key=key, download_hosts=settings.download_hosts)
+    stack.push_async_callback(client.close)
+    try:
+        balance = (await client.balance()).available
+    except TransientError as error:
+        raise RunError(
+            f"The server that makes the models does not answer: {error.message}",
+            code="GENERATOR_UNREACHABLE",
+            fix="Check CATALOG3D_TRIPO__BASE_URL and the network, then run again.",
+        ) from error
+    watcher = TaskWatcher(
+        client, poll_s=_STANDIN_POLL_S if catalog.is_rehearsal else settings.poll_s, deadline_s=settings.deadline_s
+    )
+    stack.push_async_callback(watcher.close)
+    link = GeneratorLink(
+        client=client,
+        watcher=watcher,
+        base_url=url,
+        key_fingerprint=key_fingerprint(key),
+        slots={"H": settings.concurrency, "P": settings.concurrency_p, "processing": settings.concurrency_processing},
+    )
+    return link, balance
+
+
+def _address(catalog: OpenCatalog, stack: AsyncExitStack) -> tuple[str, SecretStr]:
+    if catalog.generator_name == "standin":
+        address = stack.enter_context(standin_server(catalog.home))
+        return address.url, address.api_key
+    key = catalog.settings.tripo_key
+    if key is None:
+        raise RunError("There is no Tripo key.", code="KEY_MISSING", fix="Set CATALOG3D_TRIPO__API_KEY.")
+    return catalog.settings.tripo.base_url, key

@@ -1,0 +1,86 @@
+"""Assets: the named, versioned model files of a SKU, and the decisions people make about them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from catalog3d.product import Product
+from catalog3d.quality import Check
+
+
+class Approval(StrEnum):
+    """What people have said about an asset."""
+
+    PENDING = "pending"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Asset:
+    """One version of a SKU's model in one format.
+
+    Attributes:
+        identity: What makes it this version: generation, name and dimensions; the same again is the same asset.
+        key: Its place in the library, "" until it is stored.
+        verdict: pass, warn or fail of its mesh report.
+    """
+
+    id: int
+    sku: str
+    version: int
+    format: str
+    identity: str
+    generation_id: int | None
+    file: str
+    key: str
+    picture_key: str
+    sha256: str
+    size_bytes: int
+    stored: bool
+    approval: Approval
+    verdict: str
+    checks: tuple[Check, ...]
+    created_at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
+class Decision:
+    """What a named person decided about one asset."""
+
+    sku: str
+    version: int
+    decision: Approval
+    person: str
+    reason: str
+    note: str
+    asset_sha256: str
+    at: datetime
+
+
+REJECT_REASONS = {
+    "WRONG_SHAPE": "The shape does not match the photo.",
+    "WRONG_PROPORTIONS": "The proportions are off.",
+    "WRONG_MATERIAL": "The material looks wrong.",
+    "WRONG_COLOR": "The color looks wrong.",
+    "BACK_OR_SIDES": "The back or a side is wrong.",
+    "WRONG_PRODUCT": "It shows another product.",
+    "FILE_PROBLEM": "The file is too large or in the wrong format.",
+    "OTHER": "See the note.",
+}
+"""Coded reasons of a rejection: the reviewer's checklist of the sheet recipe, one code a question."""
+
+
+def asset_identity(generation_id: int, product: Product) -> str:
+    """The digest of what makes an asset version: a changed name or dimension makes a new one, a photo swap too."""
+    size = product.dimensions
+    parts = [
+        generation_id,
+        product.name,
+        [size.width_m, size.height_m, size.depth_m] if size else None,
+    ]
+    return hashlib.sha256(json.dumps(parts, ensure_ascii=True).encode()).hexdigest()

@@ -1,0 +1,51 @@
+"""The `catalog3d` command."""
+
+from __future__ import annotations
+
+import typer
+
+from catalog3d import __version__
+from catalog3d.cli.check import check
+from catalog3d.cli.decide import approve, reject
+from catalog3d.cli.init import init
+from catalog3d.cli.inspect import inspect
+from catalog3d.cli.run import rerun, run
+from catalog3d.cli.standin import standin
+from catalog3d.cli.status import status
+from catalog3d.cli.sync import sync
+from catalog3d.cli.up import up
+
+app = typer.Typer(
+    name="catalog3d",
+    help="Turn a product sheet and photos into checked, named, approvable 3D models.\n\n"
+    "Start with `catalog3d init`, look with `catalog3d check SHEET`, go with `catalog3d run SHEET`.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="markdown",
+    pretty_exceptions_enable=False,
+)
+
+for command in (init, check, run, rerun, status, approve, reject, inspect, sync, standin, up):
+    app.command(command.__name__)(command)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(__version__)
+        raise typer.Exit
+
+
+@app.callback()
+def root(
+    version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Say it and end."),
+) -> None:
+    """Options of the command itself."""
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    app()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,199 @@
+"""`run` and `rerun`: plan first, then the flow, then what people read."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from decimal import Decimal
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+from catalog3d.adapters.local_servers import client_environment, prefect_server
+from catalog3d.adapters.requests import last_sheet, rerun_request, sheet_request
+from catalog3d.adapters.wiring import caps_of, new_run_id, open_catalog
+from catalog3d.cli.errors import console, print_json, sentence_on_error
+from catalog3d.cli.plan import plan_panel
+from catalog3d.cli.progress import RunProgress
+from catalog3d.cli.tables import report_table, summary
+from catalog3d.errors import Catalog3DError, RunError
+from catalog3d.home import Home
+from catalog3d.report import RunReport
+from catalog3d.request import RunRequest
+from catalog3d.settings import prefect_api_url
+from catalog3d.stages.context import OpenCatalog
+from catalog3d.stages.planning import Planned, make_plan, record_run, require_affordable
+from catalog3d.stages.reporting import close_run
+from catalog3d.status import Stage
+
+
+def run(
+    sheet: Annotated[Path, typer.Argument(help="The product sheet: CSV, TSV or XLSX.")],
+    images: Annotated[Path | None, typer.Option(help="A folder with more photos.", file_okay=False)] = None,
+    only: Annotated[str, typer.Option(help="Only these SKUs, with commas between them.")] = "",
+    category: Annotated[str | None, typer.Option(help="Only this category.")] = None,
+    limit: Annotated[int | None, typer.Option(help="Work on at most so many SKUs.", min=1)] = None,
+    budget: Annotated[
+        float | None, typer.Option(help="Most credits this run may cost (1 credit = $0.01).", min=0)
+    ] = None,
+    rehearse: Annotated[
+        bool, typer.Option("--rehearse", help="Use the free stand-in even though there is a key.")
+    ] = False,
+    json_: Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")] = False,
+) -> None:
+    """Make a model for every product of a sheet that has none yet.
+
+    Plans first and says what it will cost. Finished products are never done or paid again, so run it as often as
+    you like: it goes on where it stopped. Without a Tripo key it rehearses with the free local stand-in.
+
+    Exit code: 0 every selected SKU has a model, 1 some have none, 2 it could not start, 130 second Ctrl-C.
+    """
+    with sentence_on_error(json_=json_):
+        path = str(existing(sheet))
+        wishes: dict[str, Any] = {
+            "images": str(images.resolve()) if images else None,
+            "only": skus(only),
+            "category": category,
+            "limit": limit,
+            "budget": _credits(budget),
+            "rehearse": rehearse,
+        }
+        _finish(
+            perform(sheet_request(path, deployed=False, **wishes), "catalog_run", sheet=path, **wishes), json_=json_
+        )
+
+
+def rerun(
+    sheet: Annotated[Path | None, typer.Option(help="The sheet; without it, that of the last run here.")] = None,
+    sku: Annotated[str, typer.Option(help="Only these SKUs, with commas between them.")] = "",
+    failed: Annotated[
+        bool, typer.Option("--failed", help="SKUs that failed, also those the provider refused.")
+    ] = False,
+    stale: Annotated[
+        bool, typer.Option("--stale", help="SKUs whose photo or rules changed: orders new models.")
+    ] = False,
+    reason: Annotated[str | None, typer.Option(help="Only SKUs with this reason code.")] = None,
+    from_: Annotated[Stage | None, typer.Option("--from", help="Do this stage and the later ones again.")] = None,
+    budget: Annotated[float | None, typer.Option(help="Most credits this run may cost.", min=0)] = None,
+    json_: Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")] = False,
+) -> None:
+    """Do SKUs again, only what is needed, saying first what it will bill.
+
+    Downloads, checks, names and uploads cost nothing again; only a new model does.
+    """
+    with sentence_on_error(json_=json_):
+        if not (sku or failed or stale or reason):
+            raise RunError(
+                "rerun needs to know which SKUs.",
+                code="NOTHING_SELECTED",
+                fix="Add --failed, --stale, --reason CODE or --sku SKU,SKU.",
+            )
+        chosen = skus(sku)
+        status = None if chosen else "failed" if failed else "stale" if stale else None
+        path = str(existing(sheet) if sheet else last_sheet())
+        wishes: dict[str, Any] = {
+            "status": status,
+            "reason": reason,
+            "from_stage": from_.value if from_ else None,
+            "budget": _credits(budget),
+        }
+        request = rerun_request(path, deployed=False, only=chosen, **wishes)
+        _finish(perform(request, "rerun_failed", sheet=path, sku=list(chosen), **wishes), json_=json_)
+
+
+def perform(request: RunRequest, flow_name: str, **parameters: Any) -> RunReport:
+    """Plan, say so, and run the flow with these parameters if there is something to do.
+
+    Raises:
+        RunError: It could not start; nothing was spent.
+    """
+    out = console()
+    with open_catalog(Path(request.sheet).parent, rehearse=request.rehearse) as catalog:
+        announce(out, catalog)
+        with out.status("Reading the sheet and its photos"):
+            planned = make_plan(catalog, request)
+        out.print(plan_panel(catalog, planned, caps_of(catalog, request)))
+        require_affordable(catalog, request, planned.plan)
+        if not planned.plan.todo:
+            return _nothing_to_do(catalog, request, planned)
+        home = catalog.home
+    return _in_flow(home, out, flow_name, parameters)
+
+
+def announce(out: Console, catalog: OpenCatalog) -> None:
+    """Which catalog this is: printed first in every run."""
+    kind = "rehearsal with the local stand-in: free, and not Tripo" if catalog.is_rehearsal else "live: Tripo"
+    out.print(f"[bold]Home[/] {escape(str(catalog.home.root))}  ({kind})", soft_wrap=True)
+
+
+def _nothing_to_do(catalog: OpenCatalog, request: RunRequest, planned: Planned) -> RunReport:
+    run_id = new_run_id()
+    record_run(catalog, request, planned, run_id)
+    return close_run(catalog, run_id, planned, balance=None)
+
+
+def _in_flow(home: Home, out: Console, flow_name: str, parameters: dict[str, Any]) -> RunReport:
+    """Run the flow in this process, against a Prefect server that is given, joined or our own."""
+    with prefect_server(home, given_url=prefect_api_url()) as api_url:
+        os.environ.update(client_environment(home, api_url))
+        import flows.catalog  # Prefect reads its environment when it is imported
+        from tasks.farewell import send_what_is_left
+        from tasks.sessions import started_listeners
+
+        flow = getattr(flows.catalog, flow_name)
+        progress = RunProgress(out)
+        started_listeners.append(progress)
+        try:
+            with progress.shown():
+                state = asyncio.run(flow(**parameters, return_state=True))
+        finally:
+            started_listeners.remove(progress)
+            send_what_is_left()
+    return _report_of(state, progress)
+
+
+def _report_of(state: Any, progress: RunProgress) -> RunReport:
+    if progress.report is not None:
+        return progress.report
+    error = state.result(raise_on_failure=False)
+    if isinstance(error, Catalog3DError):
+        raise error
+    raise RunError(
+        f"The run ended without a report: {state.message or state.name}.",
+        code="RUN_FAILED",
+        fix="See the logs of home.",
+    )
+
+
+def _finish(report: RunReport, *, json_: bool) -> None:
+    if json_:
+        print_json(report.as_json())
+    else:
+        out = console()
+        out.print(report_table(report))
+        out.print(summary(report))
+    raise typer.Exit(0 if report.all_have_models else 1)
+
+
+def existing(sheet: Path) -> Path:
+    """The sheet, absolute; raises SHEET_MISSING."""
+    path = sheet.expanduser().resolve()
+    if not path.is_file():
+        raise RunError(
+            f"There is no sheet at {path}.",
+            code="SHEET_MISSING",
+            fix="Check the name, or make one with catalog3d init.",
+        )
+    return path
+
+
+def skus(text: str) -> tuple[str, ...]:
+    """SKUs of a comma list."""
+    return tuple(part.strip() for part in text.split(",") if part.strip())
+
+
+def _credits(value: float | None) -> Decimal | None:
+    return None if value is None else Decimal(str(value))

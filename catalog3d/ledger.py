@@ -1,0 +1,122 @@
+"""The ledger's states: one generation is one paid task, written down before it is sent.
+
+    intent ──> sending ──> submitted ──> settled
+      ^  │        │ │          ^            ^
+      │  └────────┼─┼──────────┼────────────┤   never sent, or refused with an answer
+      └───────────┘ └──> unknown ───────────┘
+                            └──> intent         only on proof that nothing was created
+
+`sending` is committed right before the request, the task id the moment it returns. A `sending`
+whose process died has no answer: it becomes `unknown` and is never sent again blindly.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from enum import StrEnum
+
+from catalog3d.brief import Brief
+from catalog3d.errors import RunError
+
+
+class LedgerState(StrEnum):
+    INTENT = "intent"
+    SENDING = "sending"
+    SUBMITTED = "submitted"
+    UNKNOWN = "unknown"
+    SETTLED = "settled"
+
+
+class Outcome(StrEnum):
+    """How a settled generation ended."""
+
+    SUCCESS = "success"
+    FAILED = "failed"
+    REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
+
+
+ALLOWED: dict[LedgerState, frozenset[LedgerState]] = {
+    LedgerState.INTENT: frozenset({LedgerState.SENDING, LedgerState.SETTLED}),
+    LedgerState.SENDING: frozenset(
+        {LedgerState.SUBMITTED, LedgerState.UNKNOWN, LedgerState.INTENT, LedgerState.SETTLED}
+    ),
+    LedgerState.UNKNOWN: frozenset({LedgerState.SUBMITTED, LedgerState.INTENT, LedgerState.SETTLED}),
+    LedgerState.SUBMITTED: frozenset({LedgerState.SETTLED}),
+    LedgerState.SETTLED: frozenset(),
+}
+
+OPEN_STATES = frozenset(LedgerState) - {LedgerState.SETTLED}
+SLOT_STATES = frozenset({LedgerState.SENDING, LedgerState.SUBMITTED, LedgerState.UNKNOWN})
+"""What may be running at the provider, so it counts against the account's slots."""
+
+
+def require_legal(current: LedgerState, wanted: LedgerState) -> None:
+    """Raise RunError LEDGER_ILLEGAL unless the ledger may go from `current` to `wanted`."""
+    if wanted not in ALLOWED[current]:
+        raise RunError(
+            f"The ledger refuses to go from {current} to {wanted}.",
+            code="LEDGER_ILLEGAL",
+            fix="This is a defect of catalog3d: please report it with the run's log.",
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Generation:
+    """One row of the ledger.
+
+    Attributes:
+        realm: `standin`, or `tripo` + account: part of the identity.
+        attempt: 1 for the first; UNIQUE with realm and digest.
+        expected_credits: The price reserved against the budgets.
+        credits_consumed: What the provider said, None until it did.
+        raw_key: Library key of the provider's bytes, "" until they are there.
+        lease_fence: Number of the lease under which a transition is valid.
+    """
+
+    id: int
+    realm: str
+    digest: str
+    attempt: int
+    state: LedgerState
+    outcome: Outcome | None
+    brief: Brief
+    pool: str
+    base_url: str
+    key_fingerprint: str
+    model_seed: int
+    expected_credits: Decimal
+    credits_consumed: Decimal | None
+    task_id: str
+    error_code: str
+    error_message: str
+    raw_key: str
+    raw_sha256: str
+    raw_size_bytes: int
+    lease_fence: int
+    run_id: str
+    created_at: datetime
+    settled_at: datetime | None
+
+    @property
+    def is_open(self) -> bool:
+        return self.state in OPEN_STATES
+
+    @property
+    def succeeded(self) -> bool:
+        return self.outcome is Outcome.SUCCESS
+
+
+@dataclass(frozen=True, kw_only=True)
+class Lease:
+    """The right to move one generation on, until it expires or somebody takes it over.
+
+    Attributes:
+        fence: Grows with every take-over: a holder that slept fails its next transition.
+    """
+
+    generation_id: int
+    fence: int
+    holder: str

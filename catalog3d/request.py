@@ -1,0 +1,43 @@
+"""What somebody asks of a run: from the command line, the Prefect form or a schedule."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from catalog3d.status import Stage, Status
+
+
+class RunRequest(BaseModel):
+    """One run.
+
+    Attributes:
+        sheet: Path of the sheet.
+        images: A folder of photos beside those the sheet's own folder holds.
+        only: SKUs to look at; empty = all.
+        budget: The run's own cap in credits; None = the settings' cap, and a Tripo run above it stops first.
+        rehearse: Use the stand-in even though there is a key.
+        failed: Try failed SKUs again, also those the provider refused.
+        stale: Make new versions of SKUs whose photo or parameters changed: this pays.
+        status: Only SKUs that now have this status.
+        reason: Only SKUs that now have this reason code.
+        from_stage: Do this stage and the later ones again, even where they are done; never pays for a model twice.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    sheet: str
+    images: str | None = None
+    only: tuple[str, ...] = ()
+    category: str | None = None
+    limit: int | None = Field(default=None, ge=1)
+    budget: Decimal | None = Field(default=None, ge=0)
+    rehearse: bool = False
+    failed: bool = False
+    stale: bool = False
+    status: Status | None = None
+    reason: str | None = None
+    from_stage: Stage | None = None
+    origin: Literal["command line", "prefect", "schedule"] = "command line"

@@ -1,0 +1,1 @@
+"""The work of each of the seven stages. Needs only ports; knows no orchestrator."""

@@ -1,0 +1,183 @@
+"""What the stages of one run share: the ports, the plan's SKUs under way, and the brake."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import defaultdict
+from dataclasses import dataclass, field
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from random import Random
+from typing import Protocol
+
+from catalog3d.adapters.registry.ledger import Caps
+from catalog3d.adapters.registry.registry import Registry
+from catalog3d.asset import Asset
+from catalog3d.brief import Brief
+from catalog3d.errors import Catalog3DError, ProductError, RunError
+from catalog3d.home import Home
+from catalog3d.ledger import Generation, Lease
+from catalog3d.library import Library
+from catalog3d.plan import Plan
+from catalog3d.ports import Clock, Generator, ObjectStore, Pictures, PreparedView, TaskDetail
+from catalog3d.product import Product, SheetReading
+from catalog3d.quality import MeshReport
+from catalog3d.report import RunReport
+from catalog3d.request import RunRequest
+from catalog3d.rules import Rules
+from catalog3d.settings import Settings
+from catalog3d.status import Stage, Status
+
+
+class Inspector(Protocol):
+    """Judges a model file in a bounded child process."""
+
+    def inspect(
+        self, path: Path, profile: str, product: Product | None, *, limits: dict[str, float], picture: Path | None
+    ) -> MeshReport: ...
+
+    def close(self) -> None: ...
+
+
+class Keeper(Protocol):
+    """Keeps leases alive while they are needed."""
+
+    def keep(self, lease: Lease) -> None: ...
+
+    def forget(self, lease: Lease) -> None: ...
+
+
+class Holders(Protocol):
+    """Who of this home still lives."""
+
+    def lives(self, holder: str) -> bool | None:
+        """Whether this holder lives; None where that cannot be known, as on another machine."""
+
+
+class Watcher(Protocol):
+    """Polls all tasks under way together."""
+
+    async def wait(self, task_id: str) -> TaskDetail:
+        """The task's final detail.
+
+        Raises:
+            NeedsPersonError: TASK_STUCK or TASK_LOST; the paid task is kept, and the next run looks again.
+        """
+
+    def abandon(self, error: Catalog3DError) -> None:
+        """Let nobody wait any longer; the paid tasks are kept."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenCatalog:
+    """One catalog, opened: everything that planning, deciding and reporting need."""
+
+    home: Home
+    settings: Settings
+    rules: Rules
+    generator_name: str
+    realm: str
+    registry: Registry
+    store: ObjectStore
+    library: Library
+    pictures: Pictures
+    holders: Holders
+    clock: Clock
+
+    @property
+    def is_rehearsal(self) -> bool:
+        return self.home.catalog == "rehearsal"
+
+
+@dataclass(kw_only=True)
+class SkuWork:
+    """One SKU under way: what its stages have found so far.
+
+    Attributes:
+        may_pay: Whether the plan lets this SKU buy a model; one that has a model already may not.
+    """
+
+    product: Product
+    may_pay: bool
+    views: tuple[PreparedView, ...] = ()
+    brief: Brief | None = None
+    generation: Generation | None = None
+    raw: Path | None = None
+    report: MeshReport | None = None
+    picture: Path | None = None
+    asset: Asset | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class GeneratorLink:
+    """The server that makes the models, and how much may go to it at once.
+
+    Attributes:
+        slots: Pool -> how many tasks may be there at once.
+    """
+
+    client: Generator
+    watcher: Watcher
+    base_url: str
+    key_fingerprint: str
+    slots: dict[str, int]
+
+
+@dataclass(kw_only=True)
+class RunContext:
+    """One run under way in this process.
+
+    Attributes:
+        holder: The name under which leases are held.
+        changed_skus: Whose standing the sheet does not show yet.
+        stage_now: The stage that each SKU under way is in.
+        ended: The status of each SKU that is through.
+        report: What the run ended with.
+    """
+
+    run_id: str
+    request: RunRequest
+    catalog: OpenCatalog
+    reading: SheetReading
+    plan: Plan
+    caps: Caps
+    holder: str
+    random: Random
+    inspector: Inspector
+    started_at: datetime
+    link: GeneratorLink
+    keeper: Keeper
+    balance: Decimal | None = None
+    work: dict[str, SkuWork] = field(default_factory=dict)
+    changed_skus: set[str] = field(default_factory=set)
+    stopped_by: RunError | None = None
+    notes: list[str] = field(default_factory=list)
+    stage_now: dict[str, Stage] = field(default_factory=dict)
+    ended: dict[str, Status] = field(default_factory=dict)
+    report: RunReport | None = None
+    brief_locks: dict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
+    slot_freed: asyncio.Condition = field(default_factory=asyncio.Condition)
+    at_provider: dict[str, asyncio.Semaphore] = field(default_factory=dict)
+
+    def stop(self, error: RunError) -> None:
+        """Let nothing new start: what is paid is finished or kept, everything else waits for the next run."""
+        if self.stopped_by is None:
+            self.stopped_by = error
+
+    def brake(self) -> None:
+        """Stop because somebody asked: paid tasks are kept for the next run, nobody waits for them."""
+        self.stop(RunError("Somebody stopped it.", code="RUN_STOPPED", fix="Run again: it goes on where it stopped."))
+        self.link.watcher.abandon(
+            ProductError("The run was stopped while this model was being made; it is kept.", code="RUN_STOPPED")
+        )
+
+    def require_running(self, sku: str) -> None:
+        """Raise the reason why nothing new may start, if there is one."""
+        if self.stopped_by is not None:
+            raise ProductError(
+                f"The run was stopped before this model: {self.stopped_by.message}",
+                code=self.stopped_by.code,
+                fix=self.stopped_by.fix,
+                sku=sku,
+            )

@@ -1,0 +1,177 @@
+"""The end of a run: the sheet gets its results, the registry its summary, people a report."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+
+from catalog3d.adapters.registry.catalog import Standing
+from catalog3d.adapters.registry.runs import RunSku
+from catalog3d.adapters.report_html import write_report
+from catalog3d.asset import Asset
+from catalog3d.errors import Catalog3DError
+from catalog3d.ledger import Generation
+from catalog3d.plan import PlanItem
+from catalog3d.report import RunReport, SkuLine
+from catalog3d.stages.context import OpenCatalog, RunContext
+from catalog3d.stages.index import write_index
+from catalog3d.stages.pictures import picture_file
+from catalog3d.stages.planning import Planned
+from catalog3d.stages.sheet_writer import write_standings
+
+_MOST_LINES = 200
+"""Of the artifact's table: the page of a Prefect run is for the failures, the whole list is in report.html."""
+
+
+async def finish_run(context: RunContext) -> RunReport:
+    """Write sheet, index and report, and close the run in the registry."""
+    try:
+        context.balance = (await context.link.client.balance()).available
+    except Catalog3DError as error:
+        context.notes.append(f"The balance could not be read: {error.message}")
+    context.report = await asyncio.to_thread(_finish, context)
+    return context.report
+
+
+def _finish(context: RunContext) -> RunReport:
+    planned = Planned(reading=context.reading, plan=context.plan)
+    if context.stopped_by is not None:
+        context.notes.append(f"The run was stopped: {context.stopped_by}")
+    return close_run(context.catalog, context.run_id, planned, balance=context.balance, notes=context.notes)
+
+
+def close_run(
+    catalog: OpenCatalog, run_id: str, planned: Planned, *, balance: Decimal | None, notes: Sequence[str] = ()
+) -> RunReport:
+    """Results into the sheet, index into the library, report on disk, run closed.
+
+    Nothing here can undo what the run achieved: what cannot be written is said in the report.
+    """
+    said = list(notes)
+    written_to = _write_sheet(catalog, planned, said)
+    if any(item.do for item in planned.plan.items):
+        write_index(catalog)
+    report = _report(catalog, run_id, planned, balance, said, written_to)
+    path = write_report(report, catalog.home.reports / run_id)
+    state = "stopped" if any("was stopped" in note for note in said) else "finished"
+    catalog.registry.runs.finish(run_id, state=state, message=report.sentence, report=str(path))
+    return replace(report, html=str(path))
+
+
+def _write_sheet(catalog: OpenCatalog, planned: Planned, said: list[str]) -> str:
+    try:
+        wrote = write_standings(catalog, Path(planned.reading.sheet), planned.reading.mapping)
+    except Catalog3DError as error:
+        said.append(f"The sheet could not be written: {error}")
+        return ""
+    if wrote is None:
+        return ""
+    if wrote.message:
+        said.append(wrote.message)
+    return str(wrote.path)
+
+
+def _report(
+    catalog: OpenCatalog,
+    run_id: str,
+    planned: Planned,
+    balance: Decimal | None,
+    notes: Sequence[str],
+    written_to: str,
+) -> RunReport:
+    run = catalog.registry.runs.get(run_id)
+    standings = catalog.registry.catalog.standings()
+    newest = catalog.registry.catalog.newest_assets()
+    ids = sorted({s.generation_id for s in standings.values() if s.generation_id is not None})
+    generations = {generation.id: generation for generation in catalog.registry.ledger.of_sku(ids)}
+    noted = {item.sku: item for item in catalog.registry.runs.skus(run_id)}
+    lines = [
+        _line(catalog, item, noted[item.sku], standings[item.sku], newest.get(item.sku), generations)
+        for item in sorted(planned.plan.items, key=lambda item: item.row)
+    ]
+    return RunReport(
+        run_id=run_id,
+        generator=catalog.generator_name,
+        home=str(catalog.home.root),
+        sheet=planned.reading.sheet,
+        started_at=run.started_at,
+        duration_s=(catalog.clock.now() - run.started_at).total_seconds(),
+        credits_estimated=run.estimated_credits,
+        credits_spent=catalog.registry.ledger.spent(run_id),
+        balance=balance,
+        lines=tuple(lines),
+        problems=planned.reading.problems,
+        written_to=written_to,
+        notes=tuple(notes),
+    )
+
+
+def _line(
+    catalog: OpenCatalog,
+    item: PlanItem,
+    noted: RunSku,
+    standing: Standing,
+    asset: Asset | None,
+    generations: dict[int, Generation],
+) -> SkuLine:
+    generation = generations.get(standing.generation_id or 0)
+    product = item.product
+    picture = picture_file(catalog, asset) if asset else None
+    views = [view.location for view in product.views if not view.is_url] if product else []
+    taken = noted.reason == "TAKEN"
+    return SkuLine(
+        sku=item.sku,
+        name=item.name,
+        status=standing.status,
+        stage=standing.stage or noted.stage,
+        reason=noted.reason if taken else standing.reason,
+        message=noted.message if taken else standing.message,
+        planned=item.do,
+        row=item.row,
+        version=asset.version if asset else None,
+        file=asset.file if asset else "",
+        key=asset.key if asset else "",
+        location=catalog.store.location(asset.key) if asset else "",
+        sha256=asset.sha256 if asset else "",
+        size_bytes=asset.size_bytes if asset else 0,
+        credits=noted.credits,
+        task_id=generation.task_id if generation else "",
+        attempts=generation.attempt if generation else 0,
+        concept=product.is_concept if product else False,
+        prompt=product.prompt if product and not product.views else "",
+        photo=Path(views[0]) if views else None,
+        picture=picture if picture and picture.exists() else None,
+        checks=asset.checks if asset else (),
+    )
+
+
+def artifact_markdown(report: RunReport) -> str:
+    """The summary for Prefect's page: the sentence, the credits, and who needs a person."""
+    spent, estimated = f"{report.credits_spent:.2f}", f"{report.credits_estimated:.2f}"
+    head = [
+        f"## {report.sentence}",
+        "",
+        f"Generator: **{report.generator}** · credits: **{spent}** spent, {estimated} estimated · {report.duration_s:.0f} s",
+        "",
+        f"Report: `{report.html}`",
+        "",
+        *(f"> {_cell(note)}\n" for note in report.notes),
+    ]
+    lines = sorted(report.lines, key=lambda line: (not line.needs_person, line.row))[:_MOST_LINES]
+    table = ["| SKU | Status | Version | Reason | What to do |", "|---|---|---|---|---|"]
+    for line in lines:
+        version = f"V{line.version}" if line.version else ""
+        cells = (line.sku, line.status.value, version, line.reason, line.next_action)
+        table.append("| " + " | ".join(_cell(cell) for cell in cells) + " |")
+    if len(report.lines) > len(lines):
+        table.append(f"\n{len(report.lines) - len(lines)} more in the report.")
+    return "\n".join([*head, *table])
+
+
+def _cell(text: str) -> str:
+    """Text that cannot break out of a Markdown table or become HTML."""
+    plain = " ".join(text.split()).replace("\\", "\\\\").replace("|", "\\|").replace("`", "'")
+    return plain.replace("<", "&lt;").replace(">", "&gt;").replace("[", "\\[")

@@ -1,0 +1,73 @@
+"""Running a stand-in as a server of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable
+
+import uvicorn
+from fastapi import FastAPI
+
+from catalog3d.standin.wire import TrackedProtocol
+
+
+class StandinServer(uvicorn.Server):
+    """uvicorn that binds its port at once, so that its address is known before it runs.
+
+    Args:
+        port: 0 = any free one.
+        on_ready: Called with the address when requests are answered.
+    """
+
+    def __init__(
+        self, app: FastAPI, *, host: str = "127.0.0.1", port: int = 0, on_ready: Callable[[str], None] | None = None
+    ) -> None:
+        config = uvicorn.Config(
+            app,
+            host=host,
+            port=port,
+            http=TrackedProtocol,
+            ws="none",
+            log_level="warning",
+            access_log=False,
+            server_header=False,
+            timeout_graceful_shutdown=3,
+        )
+        super().__init__(config)
+        self._on_ready = on_ready
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        self._socket = socket.create_server((host, port), family=family, backlog=256)
+        shown = f"[{host}]" if ":" in host else host
+        self.url = f"http://{shown}:{self._socket.getsockname()[1]}"
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets=sockets)
+        if self.started and self._on_ready is not None:
+            self._on_ready(self.url)
+
+    def serve_here(self) -> None:
+        """Serve until stopped, in this thread."""
+        self.run(sockets=[self._socket])
+
+
+def announce(url: str) -> None:
+    """One line of JSON for whoever started the process."""
+    sys.stdout.write(json.dumps({"url": url}) + "\n")
+    sys.stdout.flush()
+
+
+def end_with_parent() -> None:
+    """End this process soon after its parent is gone, even if that was killed."""
+    parent = os.getppid()
+
+    def watch() -> None:
+        while os.getppid() == parent:
+            time.sleep(1.0)
+        os._exit(0)
+
+    threading.Thread(target=watch, daemon=True, name="end-with-parent").start()

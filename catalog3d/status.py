@@ -1,0 +1,109 @@
+"""The status of a SKU, and what the operator should do next about each reason."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+
+class Status(StrEnum):
+    """Where a SKU stands. The sheet shows the rules' label for it."""
+
+    READY = "ready"
+    INVALID = "invalid"
+    GENERATING = "generating"
+    GENERATED = "generated"
+    FLAGGED = "flagged"
+    APPROVED = "approved"
+    REJECTED = "rejected"
+    PUBLISHED = "published"
+    FAILED = "failed"
+    STALE = "stale"
+
+
+class Stage(StrEnum):
+    """The seven stages, which are also the seven task names, in order."""
+
+    INGEST_SHEET = "ingest_sheet"
+    VALIDATE_FIELDS = "validate_fields"
+    GENERATE_MODEL = "generate_model"
+    VALIDATE_MESH = "validate_mesh"
+    NAME_VERSION = "name_version"
+    UPLOAD_ASSET = "upload_asset"
+    UPDATE_STATUS = "update_status"
+
+
+NEEDS_PERSON = frozenset({Status.INVALID, Status.FAILED, Status.FLAGGED, Status.STALE})
+HAS_MODEL = frozenset(
+    {Status.GENERATED, Status.FLAGGED, Status.APPROVED, Status.REJECTED, Status.PUBLISHED, Status.STALE}
+)
+
+_RESTING = frozenset(
+    {Status.GENERATED, Status.FLAGGED, Status.APPROVED, Status.REJECTED, Status.PUBLISHED, Status.STALE}
+)
+
+ALLOWED: dict[Status, frozenset[Status]] = {
+    Status.READY: frozenset({Status.GENERATING, Status.INVALID, Status.FAILED}),
+    Status.INVALID: frozenset({Status.READY, Status.GENERATING, Status.FAILED}) | _RESTING,
+    Status.GENERATING: frozenset(
+        {Status.GENERATED, Status.FLAGGED, Status.FAILED, Status.INVALID, Status.READY} | {Status.STALE}
+    ),
+    Status.FAILED: frozenset({Status.READY, Status.GENERATING, Status.INVALID}) | _RESTING,
+    Status.GENERATED: _RESTING | {Status.GENERATING, Status.INVALID, Status.FAILED},
+    Status.FLAGGED: _RESTING | {Status.GENERATING, Status.INVALID, Status.FAILED},
+    Status.APPROVED: _RESTING | {Status.GENERATING, Status.INVALID, Status.FAILED},
+    Status.REJECTED: _RESTING | {Status.GENERATING, Status.INVALID, Status.FAILED},
+    Status.PUBLISHED: _RESTING | {Status.GENERATING, Status.INVALID, Status.FAILED},
+    Status.STALE: _RESTING | {Status.GENERATING, Status.INVALID, Status.FAILED},
+}
+"""Which status may follow which. A SKU without a model never jumps over `generating`."""
+
+
+def may_follow(current: Status, wanted: Status) -> bool:
+    """Whether a SKU may go from one status to another (staying is always allowed)."""
+    return wanted is current or wanted in ALLOWED[current]
+
+
+PLACES_ON_HOLD = frozenset({"NO_CREDITS", "OVER_BUDGET", "RUN_STOPPED", "TAKEN"})
+"""Reasons that leave a SKU `ready`: nothing is wrong with it, its turn comes later."""
+
+NEXT_ACTIONS: dict[str, str] = {
+    "PHOTO_MISSING": "Put the photo into the folder, or correct its name in the sheet, and run again.",
+    "PHOTO_UNREADABLE": "Replace the photo by a PNG or JPEG that opens on your computer, and run again.",
+    "PHOTO_TOO_SMALL": "Use a larger photo (1024 pixels or more), and run again.",
+    "PHOTO_TOO_LARGE": "Save the photo below 20 MB, and run again.",
+    "PHOTO_BLANK": "The picture is one single color: use the real photo, and run again.",
+    "URL_REFUSED": "Use a public https link that leads straight to the picture, and run again.",
+    "REQUIRED_FIELD_MISSING": "Fill in the field in the sheet, and run again.",
+    "SUBMISSION_UNKNOWN": "A person must look whether the provider made it: it is not sent again by itself.",
+    "OVER_BUDGET": "Raise the budget, or let the next run go on.",
+    "NO_CREDITS": "Buy API credits (Studio credits do not count), and run again.",
+    "RUN_STOPPED": "Run again: it goes on where it stopped.",
+    "TAKEN": "Another run is working on it.",
+    "TASK_FAILED": "Try another photo; `catalog3d rerun --sku SKU` tries the same one again.",
+    "WRONG_FILE": "Run again: the finished model is fetched anew at no cost.",
+    "PHOTO_CHANGED": "Look at it; `catalog3d rerun --stale` makes the new version and says the price first.",
+    "PARAMETERS_CHANGED": "`catalog3d rerun --stale` makes the new version and says the price first.",
+    "RETAKE_ASKED": "Retakes are ordered with `catalog3d rerun --stale`.",
+    "MESH_BLOCKED": "Look at the checks: the file cannot be used as it is.",
+    "MESH_DOUBT": "Look at the model beside its photo, then approve or reject it.",
+    "GONE_FROM_SHEET": "The SKU is no longer in the sheet: nothing is removed by itself.",
+}
+
+
+def next_action(status: Status, reason: str) -> str:
+    """What a person should do about a SKU, one sentence; "" when nothing waits for them."""
+    if status is Status.GENERATED:
+        return "Look at it beside its photo, then approve or reject it."
+    if status in (Status.APPROVED, Status.PUBLISHED):
+        return ""
+    if status is Status.REJECTED:
+        return "`catalog3d rerun --stale` or a better photo makes another version."
+    if reason in NEXT_ACTIONS:
+        return NEXT_ACTIONS[reason]
+    if status is Status.FLAGGED:
+        return NEXT_ACTIONS["MESH_DOUBT"]
+    if status is Status.INVALID:
+        return "Correct the row in the sheet, and run again."
+    if status is Status.FAILED:
+        return "Read the message; `catalog3d rerun --failed` tries again."
+    return ""

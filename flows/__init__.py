@@ -1,0 +1,1 @@
+"""The flows: order, fan-out and failure policy. Production loads these files by path."""

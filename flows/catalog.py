@@ -1,0 +1,172 @@
+"""The catalog flows: a product sheet in, a library of named, approvable models out.
+
+    ingest_sheet -> for every SKU that has something to do:
+        validate_fields -> generate_model -> validate_mesh -> name_version -> upload_asset -> update_status
+
+A SKU that fails never stops the others; a bad key, an empty wallet or a missing bucket stops new
+submits. Started again, a run goes on from what is finished: a retry bills nothing twice.
+
+Requires: CATALOG3D_* in the environment of the process (docs/operators.md); no blocks, no variables.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from decimal import Decimal
+from typing import Annotated, Any, Literal
+
+from prefect import flow, get_run_logger
+from prefect.artifacts import acreate_markdown_artifact
+from prefect.runtime import deployment
+from prefect.states import Completed, Failed
+from pydantic import Field
+
+from catalog3d.adapters.requests import nightly_request, rerun_request, sheet_request
+from catalog3d.adapters.wiring import new_run_id
+from catalog3d.errors import Catalog3DError, RunError
+from catalog3d.request import RunRequest
+from catalog3d.stages.reporting import artifact_markdown, finish_run
+from tasks.catalog import (
+    generate_model,
+    ingest_sheet,
+    name_version,
+    update_status,
+    upload_asset,
+    validate_fields,
+    validate_mesh,
+)
+from tasks.sessions import run_session
+
+IN_FLIGHT = 32
+"""SKUs worked on at once: all slots of an account busy, and downloads, checks and uploads beside them."""
+
+Sku = Annotated[str, Field(max_length=100)]
+Credits = Annotated[float, Field(ge=0)]
+Limit = Annotated[int, Field(ge=1)]
+StageName = Literal["validate_fields", "generate_model", "validate_mesh", "name_version", "upload_asset"]
+StatusName = Literal["failed", "flagged", "invalid", "ready", "rejected", "generated", "stale", "generating"]
+
+
+@flow(name="catalog-run", flow_run_name="catalog-run {sheet}", retries=0, persist_result=False)
+async def catalog_run(
+    sheet: str,
+    images: str | None = None,
+    only: list[Sku] | None = None,
+    category: str | None = None,
+    limit: Limit | None = None,
+    budget: Credits | None = None,
+    rehearse: bool = False,
+    failed: bool = False,
+    stale: bool = False,
+) -> Any:
+    """Make, check, name and store a model for every product of a sheet that has none yet.
+
+    Args:
+        sheet: Path of the product sheet (CSV, TSV or XLSX) on the worker's machine.
+        images: Folder with more photos; the sheet's own is always looked at.
+        only: Only these SKUs; empty means all.
+        category: Only this category.
+        limit: Work on at most so many SKUs.
+        budget: Cap of this run in credits (30 per model, 1 credit = $0.01).
+        rehearse: Use the free local stand-in even though there is a Tripo key.
+        failed: Try failed SKUs again, also those the provider refused.
+        stale: Order new models where the photo or the rules changed. This pays.
+    """
+    return await _run(
+        sheet_request(
+            sheet,
+            deployed=_deployed(),
+            images=images,
+            only=tuple(only or ()),
+            category=category,
+            limit=limit,
+            budget=_credits(budget),
+            rehearse=rehearse,
+            failed=failed,
+            stale=stale,
+        )
+    )
+
+
+@flow(name="catalog-nightly", retries=0, persist_result=False)
+async def catalog_nightly(budget: Credits | None = None) -> Any:
+    """Run the sheet that the rules name under `nightly`, within the budget they give it.
+
+    Args:
+        budget: Cap of this night in credits; without it, the rules' nightly budget.
+    """
+    return await _run(nightly_request(_credits(budget)))
+
+
+@flow(name="rerun-failed", retries=0, persist_result=False)
+async def rerun_failed(
+    sheet: str | None = None,
+    status: StatusName | None = "failed",
+    reason: str | None = None,
+    from_stage: StageName | None = None,
+    sku: list[Sku] | None = None,
+    limit: Limit | None = None,
+    budget: Credits | None = None,
+) -> Any:
+    """Do SKUs again that failed, were flagged or were rejected, from the stage that is needed.
+
+    Args:
+        sheet: The sheet; empty means that of the last run.
+        status: Which SKUs: those with this status now.
+        reason: Only those with this reason code, such as TRIPO_2008.
+        from_stage: Do this stage and the later ones again; a finished model is never paid again.
+        sku: Only these SKUs.
+        limit: Work on at most so many SKUs.
+        budget: Cap of this run in credits (30 per model, 1 credit = $0.01).
+    """
+    return await _run(
+        rerun_request(
+            sheet,
+            deployed=_deployed(),
+            status=status,
+            reason=reason,
+            from_stage=from_stage,
+            only=tuple(sku or ()),
+            limit=limit,
+            budget=_credits(budget),
+        )
+    )
+
+
+def _credits(value: float | None) -> Decimal | None:
+    return None if value is None else Decimal(str(value))
+
+
+def _deployed() -> bool:
+    """Whether a deployment started this flow run, so that its paths came from a form."""
+    return deployment.id is not None
+
+
+async def _run(request: RunRequest) -> Any:
+    """One run: plan, fan out, report. Ends Completed with a sentence; Failed when the run itself could not go on."""
+    run_id = new_run_id()
+    try:
+        with run_session(run_id, request) as session:
+            skus = await ingest_sheet(run_id)
+            async with session.start() as context:
+                gate = asyncio.Semaphore(IN_FLIGHT)
+                await asyncio.gather(*(_product(sku, run_id, gate) for sku in skus))
+                report = await finish_run(context)
+    except RunError as error:
+        get_run_logger().error("%s", error)
+        return Failed(message=str(error), data=error)
+    await acreate_markdown_artifact(artifact_markdown(report), key="catalog-run", description=report.sentence)
+    return Completed(message=report.sentence, data=run_id)
+
+
+async def _product(sku: str, run_id: str, gate: asyncio.Semaphore) -> None:
+    async with gate:
+        try:
+            await validate_fields(sku, run_id)
+            await generate_model(sku, run_id)
+            await validate_mesh(sku, run_id)
+            await name_version(sku, run_id)
+            await upload_asset(sku, run_id)
+        except Catalog3DError as error:
+            get_run_logger().warning("%s", error)
+        await update_status(sku, run_id)

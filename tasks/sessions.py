@@ -1,0 +1,77 @@
+"""Runs under way in this process: task parameters are names, and this is where the names lead."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from catalog3d.adapters.wiring import open_catalog, open_run
+from catalog3d.errors import RunError
+from catalog3d.request import RunRequest
+from catalog3d.stages.context import OpenCatalog, RunContext
+from catalog3d.stages.planning import Planned
+from catalog3d.stages.sheet_writer import written_while_running
+
+
+@dataclass(kw_only=True)
+class Session:
+    """One run of this process: its catalog, and once it is planned and started its context."""
+
+    run_id: str
+    request: RunRequest
+    catalog: OpenCatalog
+    planned: Planned | None = None
+    context: RunContext | None = None
+
+    @property
+    def started(self) -> RunContext:
+        if self.context is None:
+            raise RunError(f"Run {self.run_id} is not started.", code="STAGE_ORDER")
+        return self.context
+
+    @asynccontextmanager
+    async def start(self) -> AsyncIterator[RunContext]:
+        """Connect to the generator and start what the stages share."""
+        if self.planned is None:
+            raise RunError(f"Run {self.run_id} is not planned.", code="STAGE_ORDER")
+        async with open_run(self.catalog, self.request, self.planned, self.run_id) as context:
+            self.context = context
+            for listener in started_listeners:
+                listener(context)
+            async with written_while_running(context):
+                yield context
+
+
+started_listeners: list[Callable[[RunContext], None]] = []
+"""Called with every run that starts in this process: the command line shows progress and hears Ctrl-C this way."""
+
+_sessions: dict[str, Session] = {}
+
+
+@contextmanager
+def run_session(run_id: str, request: RunRequest) -> Iterator[Session]:
+    """Open the catalog of a request for as long as its run lasts."""
+    with open_catalog(Path(request.sheet).resolve().parent, rehearse=request.rehearse) as catalog:
+        _sessions[run_id] = Session(run_id=run_id, request=request, catalog=catalog)
+        try:
+            yield _sessions[run_id]
+        finally:
+            del _sessions[run_id]
+
+
+def session_of(run_id: str) -> Session:
+    """The session of a run.
+
+    Raises:
+        RunError: RUN_NOT_HERE; tasks run in the process of their flow.
+    """
+    try:
+        return _sessions[run_id]
+    except KeyError:
+        raise RunError(
+            f"Run {run_id} is not under way in this process.",
+            code="RUN_NOT_HERE",
+            fix="Start the deployment again: finished products are not done again.",
+        ) from None

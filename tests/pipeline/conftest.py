@@ -1,0 +1,32 @@
+"""Servers for the tests of the whole job."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from tests.pipeline.team import KEY, Provider
+from tests.s3_server import S3Server, running_s3
+from tests.standin.harness import served
+
+
+@pytest.fixture(scope="module")
+def new_provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Provider]]:
+    """Starts stand-ins that play Tripo: real servers on loopback, whose models are boxes."""
+    with ExitStack() as stack:
+
+        def start(time_scale: float = 0.005) -> Provider:
+            state: Path = tmp_path_factory.mktemp("provider")
+            server = stack.enter_context(served(state, keys=(KEY,), time_scale=time_scale))
+            return Provider(url=server.url)
+
+        yield start
+
+
+@pytest.fixture(scope="module")
+def s3_server() -> Iterator[S3Server]:
+    with running_s3() as server:
+        yield server

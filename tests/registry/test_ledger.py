@@ -1,0 +1,176 @@
+"""The ledger: one paid task for a brief, whatever happens."""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from decimal import Decimal
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from catalog3d.adapters.registry.ledger import LEASE_S, Caps, Intent
+from catalog3d.adapters.registry.registry import Registry
+from catalog3d.brief import Picture, make_brief
+from catalog3d.errors import NotSentError, ProductError, RunError
+from catalog3d.ledger import ALLOWED, Lease, LedgerState, Outcome, require_legal
+from catalog3d.ports import Submitted
+from catalog3d.rules import TripoRules
+from tests.clock import HandClock
+
+AMPLE = Caps(run=Decimal(1000), day=Decimal(1000))
+
+
+def intent(photo: str = "a", *, run_id: str = "run-1", price: int = 30) -> Intent:
+    brief = make_brief(TripoRules(), (Picture(slot="front", pixels_sha256=photo * 64),))
+    return Intent(
+        realm="tripo-test",
+        brief=brief,
+        pool="H",
+        base_url="https://tripo.test",
+        key_fingerprint="0" * 12,
+        model_seed=7,
+        expected_credits=Decimal(price),
+        run_id=run_id,
+    )
+
+
+def leased(registry: Registry, photo: str = "a") -> Lease:
+    generation = registry.ledger.open_intent(intent(photo), AMPLE)
+    lease = registry.ledger.take_lease(generation.id, "worker-1")
+    assert lease is not None
+    return lease
+
+
+def test_the_same_brief_opens_one_generation_however_many_ask(registry: Registry) -> None:
+    with ThreadPoolExecutor(8) as pool:
+        ids = {g.id for g in pool.map(lambda _: registry.ledger.open_intent(intent(), AMPLE), range(16))}
+    assert len(ids) == 1
+
+
+def test_a_settled_brief_gets_a_new_attempt_only_when_asked_again(registry: Registry) -> None:
+    lease = leased(registry)
+    registry.ledger.settle(lease, Outcome.REFUSED, credits_consumed=Decimal(0), code="TRIPO_1004")
+    second = registry.ledger.open_intent(intent(), AMPLE)
+    assert (second.attempt, second.state) == (2, LedgerState.INTENT)
+
+
+def test_the_price_is_reserved_with_the_intent(registry: Registry) -> None:
+    caps = Caps(run=Decimal(50), day=Decimal(1000))
+    registry.ledger.open_intent(intent("a"), caps)
+    with pytest.raises(ProductError) as caught:
+        registry.ledger.open_intent(intent("b"), caps)
+    assert caught.value.code == "OVER_BUDGET"
+    assert registry.ledger.latest("tripo-test", intent("b").brief.digest) is None
+
+
+def test_a_failed_generation_gives_its_reservation_back(registry: Registry) -> None:
+    caps = Caps(run=Decimal(50), day=Decimal(50))
+    lease = leased(registry, "a")
+    registry.ledger.settle(lease, Outcome.FAILED, credits_consumed=Decimal(0))
+    assert registry.ledger.open_intent(intent("b"), caps).attempt == 1
+
+
+def test_the_day_budget_counts_other_runs_too(registry: Registry) -> None:
+    registry.ledger.open_intent(intent("a", run_id="run-1"), AMPLE)
+    with pytest.raises(ProductError, match="day"):
+        registry.ledger.open_intent(intent("b", run_id="run-2"), Caps(run=Decimal(100), day=Decimal(40)))
+
+
+def test_slots_are_counted_when_sending_starts(registry: Registry) -> None:
+    first, second = leased(registry, "a"), leased(registry, "b")
+    registry.ledger.start_sending(first, slots=1, file_tokens={})
+    with pytest.raises(NotSentError) as caught:
+        registry.ledger.start_sending(second, slots=1, file_tokens={})
+    assert caught.value.code == "SLOTS_FULL"
+    registry.ledger.submitted(first, Submitted(task_id="t1"))
+    registry.ledger.settle(first, Outcome.SUCCESS, credits_consumed=Decimal(30))
+    registry.ledger.start_sending(second, slots=1, file_tokens={})
+
+
+def test_an_unknown_submission_keeps_its_slot(registry: Registry) -> None:
+    first, second = leased(registry, "a"), leased(registry, "b")
+    registry.ledger.start_sending(first, slots=1, file_tokens={})
+    registry.ledger.park(first, "SUBMISSION_UNKNOWN", "no answer")
+    with pytest.raises(NotSentError):
+        registry.ledger.start_sending(second, slots=1, file_tokens={})
+
+
+def test_racing_senders_never_get_more_than_the_slots(registry: Registry) -> None:
+    leases = [leased(registry, photo) for photo in "abcdef"]
+
+    def send(lease: Lease) -> bool:
+        try:
+            registry.ledger.start_sending(lease, slots=2, file_tokens={})
+        except NotSentError:
+            return False
+        return True
+
+    with ThreadPoolExecutor(6) as pool:
+        assert sum(pool.map(send, leases)) == 2
+
+
+def test_a_lease_is_exclusive_until_it_expires(registry: Registry, clock: HandClock) -> None:
+    lease = leased(registry)
+    assert registry.ledger.take_lease(lease.generation_id, "worker-2") is None
+    clock.advance(LEASE_S + 1)
+    assert registry.ledger.take_lease(lease.generation_id, "worker-2") is not None
+
+
+def test_a_holder_that_slept_through_a_take_over_fails_its_next_transition(
+    registry: Registry, clock: HandClock
+) -> None:
+    asleep = leased(registry)
+    clock.advance(LEASE_S + 1)
+    assert registry.ledger.take_lease(asleep.generation_id, "worker-2") is not None
+    with pytest.raises(ProductError) as caught:
+        registry.ledger.start_sending(asleep, slots=5, file_tokens={})
+    assert caught.value.code == "LEASE_LOST"
+    assert registry.ledger.renew_lease(asleep) is False
+    assert registry.ledger.get(asleep.generation_id).state is LedgerState.INTENT
+
+
+def test_a_renewed_lease_is_not_taken_over(registry: Registry, clock: HandClock) -> None:
+    lease = leased(registry)
+    clock.advance(LEASE_S - 1)
+    assert registry.ledger.renew_lease(lease)
+    clock.advance(LEASE_S - 1)
+    assert registry.ledger.take_lease(lease.generation_id, "worker-2") is None
+
+
+def test_settling_twice_with_the_same_outcome_changes_nothing(registry: Registry) -> None:
+    lease = leased(registry)
+    registry.ledger.start_sending(lease, slots=5, file_tokens={"front": "file_x"})
+    registry.ledger.submitted(lease, Submitted(task_id="t1", request_id="r", trace_id="t"))
+    first = registry.ledger.settle(lease, Outcome.SUCCESS, credits_consumed=Decimal("29.50"))
+    again = registry.ledger.settle(lease, Outcome.SUCCESS, credits_consumed=Decimal("29.50"))
+    assert first == again
+    assert again.credits_consumed == Decimal("29.50")
+
+
+def test_the_open_generation_comes_before_a_success_before_a_failure(registry: Registry) -> None:
+    digest = intent().brief.digest
+    for outcome in (Outcome.SUCCESS, Outcome.FAILED):
+        registry.ledger.settle(leased(registry), outcome, credits_consumed=Decimal(0))
+    latest = registry.ledger.latest("tripo-test", digest)
+    assert latest is not None
+    assert (latest.attempt, latest.outcome) == (1, Outcome.SUCCESS)
+    assert registry.ledger.outcomes("tripo-test")[digest] == latest
+    opened = leased(registry)
+    newest = registry.ledger.latest("tripo-test", digest)
+    assert newest is not None
+    assert newest.id == opened.generation_id
+    assert registry.ledger.outcomes("tripo-test")[digest] == newest
+
+
+@given(current=st.sampled_from(LedgerState), wanted=st.sampled_from(LedgerState))
+def test_only_the_listed_transitions_are_legal(current: LedgerState, wanted: LedgerState) -> None:
+    if wanted in ALLOWED[current]:
+        require_legal(current, wanted)
+    else:
+        with pytest.raises(RunError):
+            require_legal(current, wanted)
+
+
+def test_nothing_leaves_settled() -> None:
+    assert ALLOWED[LedgerState.SETTLED] == frozenset()

@@ -1,0 +1,142 @@
+"""The plan: what a run will do about each SKU, and what it may bill."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+from catalog3d.asset import Approval
+from catalog3d.ledger import LedgerState, Outcome
+from catalog3d.plan import Known, Plan, PlanItem, Terms, in_order, plan_invalid, plan_product, resting_status
+from catalog3d.product import InvalidRow, Severity
+from catalog3d.quality import Check
+from catalog3d.request import RunRequest
+from catalog3d.status import Stage, Status
+from tests.products import a_brief, a_generation, a_product, an_asset
+
+PRICE = Decimal(30)
+
+
+def planned(known: Known, auto_stale: bool = False, **wishes: Any) -> PlanItem:
+    return plan_for(a_product(), known, auto_stale, **wishes)
+
+
+def plan_for(product: Any, known: Known, auto_stale: bool = False, **wishes: Any) -> PlanItem:
+    terms = Terms(price=PRICE, request=RunRequest(sheet="s.csv", **wishes), auto_stale=auto_stale)
+    return plan_product(product, known, terms)
+
+
+def finished(**changes: Any) -> Known:
+    known = Known(brief=a_brief(), generation=a_generation(), asset=an_asset(), asset_brief=a_brief())
+    return replace(known, **changes)
+
+
+def test_a_new_product_is_planned_at_the_price_of_a_model() -> None:
+    item = planned(Known(brief=a_brief()))
+    assert (item.do, item.credits) == (True, PRICE)
+
+
+def test_a_finished_product_has_nothing_to_do() -> None:
+    item = planned(finished())
+    assert (item.do, item.credits, item.status) == (False, Decimal(0), Status.GENERATED)
+
+
+def test_a_paid_model_that_is_not_stored_yet_costs_nothing_again() -> None:
+    item = planned(Known(brief=a_brief(), generation=a_generation()))
+    assert (item.do, item.credits) == (True, Decimal(0))
+
+
+def test_a_running_task_is_waited_for_and_not_paid_again() -> None:
+    running = a_generation(state=LedgerState.SUBMITTED, outcome=None)
+    item = planned(Known(brief=a_brief(), generation=running))
+    assert (item.do, item.credits) == (True, Decimal(0))
+
+
+def test_an_unanswered_submission_is_parked_whatever_is_asked() -> None:
+    unknown = a_generation(state=LedgerState.UNKNOWN, outcome=None)
+    item = planned(Known(brief=a_brief(), generation=unknown), failed=True, only=("CH123",))
+    assert (item.do, item.status, item.reason) == (False, Status.FAILED, "SUBMISSION_UNKNOWN")
+
+
+def test_what_the_provider_refused_is_not_asked_again_by_a_plain_run() -> None:
+    refused = a_generation(outcome=Outcome.REFUSED, error_code="TRIPO_2008", error_message="content policy")
+    item = planned(Known(brief=a_brief(), generation=refused))
+    assert (item.do, item.status, item.reason) == (False, Status.FAILED, "TRIPO_2008")
+    assert planned(Known(brief=a_brief(), generation=refused), failed=True).credits == PRICE
+
+
+def test_a_withdrawn_intent_was_never_sent_so_it_is_planned_again() -> None:
+    withdrawn = a_generation(outcome=Outcome.WITHDRAWN, error_code="NO_CREDITS")
+    assert planned(Known(brief=a_brief(), generation=withdrawn)).credits == PRICE
+
+
+def test_a_changed_photo_makes_a_model_stale_and_never_pays_by_itself() -> None:
+    item = planned(finished(brief=a_brief("b"), generation=None))
+    assert (item.do, item.status, item.reason) == (False, Status.STALE, "PHOTO_CHANGED")
+    assert "30" in item.message
+
+
+def test_a_stale_model_is_ordered_by_rerun_stale_or_by_the_rule() -> None:
+    changed = finished(brief=a_brief("b"), generation=None)
+    assert planned(changed, stale=True).credits == PRICE
+    assert planned(changed, auto_stale=True).credits == PRICE
+
+
+def test_going_back_to_a_photo_that_was_paid_before_costs_nothing() -> None:
+    changed = finished(brief=a_brief("b"), generation=a_generation(a_brief("b"), id=2))
+    assert planned(changed, stale=True).credits == 0
+
+
+def test_a_changed_name_makes_a_new_version_for_nothing() -> None:
+    item = plan_for(a_product(name="Dining Chair Two"), finished())
+    assert (item.do, item.stage, item.credits) == (True, Stage.NAME_VERSION, Decimal(0))
+
+
+def test_hold_in_the_sheet_holds_a_product() -> None:
+    item = plan_for(a_product(action="hold"), Known(brief=a_brief()))
+    assert (item.do, item.reason) == (False, "ON_HOLD")
+
+
+def test_a_stage_can_be_done_again_for_nothing() -> None:
+    item = planned(finished(), from_stage=Stage.VALIDATE_MESH)
+    assert (item.do, item.credits) == (True, Decimal(0))
+
+
+def test_the_resting_status_follows_decision_then_doubt() -> None:
+    doubt = Check(code="PROPORTION_MISMATCH", severity=Severity.WARNING, message="off")
+    blocked = Check(code="INDEX_OOB", severity=Severity.ERROR, message="broken")
+    harmless = Check(code="TEXTURE_MIN", severity=Severity.WARNING, message="small")
+    assert resting_status(an_asset(approval=Approval.APPROVED)) is Status.APPROVED
+    assert resting_status(an_asset(approval=Approval.REJECTED)) is Status.REJECTED
+    assert resting_status(an_asset(checks=(doubt,), verdict="warn")) is Status.FLAGGED
+    assert resting_status(an_asset(checks=(blocked,), verdict="fail")) is Status.FLAGGED
+    assert resting_status(an_asset(checks=(harmless,), verdict="warn")) is Status.GENERATED
+
+
+def ordered(*items: PlanItem, known: dict[str, Known] | None = None, **wishes: Any) -> Plan:
+    return in_order(items, RunRequest(sheet="s.csv", **wishes), known or {})
+
+
+def test_products_that_share_a_photo_are_billed_once() -> None:
+    first = plan_for(a_product("A"), Known(brief=a_brief()))
+    second = plan_for(a_product("B"), Known(brief=a_brief()))
+    plan = ordered(first, second)
+    assert (plan.credits, plan.generations, len(plan.todo)) == (PRICE, 1, 2)
+
+
+def test_priority_comes_before_the_sheets_order_and_limit_cuts_last() -> None:
+    late = plan_for(a_product("LATE", row=3, priority=5), Known(brief=a_brief("a")))
+    early = plan_for(a_product("EARLY", row=2), Known(brief=a_brief("b")))
+    assert [item.sku for item in ordered(early, late).todo] == ["LATE", "EARLY"]
+    assert [item.sku for item in ordered(early, late, limit=1).todo] == ["LATE"]
+
+
+def test_selection_by_sku_category_status_and_reason() -> None:
+    chair = plan_for(a_product("CHAIR"), Known(brief=a_brief("a")))
+    lamp = plan_for(a_product("LAMP", category="Lamps"), Known(brief=a_brief("b")))
+    row = plan_invalid(InvalidRow(sku="BAD", row=9, name="Bad", code="PHOTO_MISSING", message="gone"))
+    assert [item.sku for item in ordered(chair, lamp, row, only=("LAMP",)).items] == ["LAMP"]
+    assert [item.sku for item in ordered(chair, lamp, row, category="lamps").items] == ["LAMP"]
+    assert [item.sku for item in ordered(chair, lamp, row, status=Status.INVALID).items] == ["BAD"]
+    assert [item.sku for item in ordered(chair, lamp, row, reason="PHOTO_MISSING").items] == ["BAD"]
