@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -13,11 +14,12 @@ from catalog3d.quality import Check
 
 
 class Approval(StrEnum):
-    """What people have said about an asset."""
+    """What people have said about an asset. `superseded`: they approved another version in its place."""
 
     PENDING = "pending"
     APPROVED = "approved"
     REJECTED = "rejected"
+    SUPERSEDED = "superseded"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +27,7 @@ class Asset:
     """One version of a SKU's model in one format.
 
     Attributes:
-        identity: What makes it this version: generation, name and dimensions; the same again is the same asset.
+        identity: What makes it this version: generation, name and dimensions.
         key: Its place in the library, "" until it is stored.
         verdict: pass, warn or fail of its mesh report.
     """
@@ -73,6 +75,27 @@ REJECT_REASONS = {
     "OTHER": "See the note.",
 }
 """Coded reasons of a rejection: the reviewer's checklist of the sheet recipe, one code a question."""
+
+
+def version_in_force(versions: Sequence[Asset]) -> Asset:
+    """The version that says where its SKU stands.
+
+    It is the newest, unless people prefer another: one that an approval has superseded does not count, and a
+    rejected one leaves the approved one in force.
+
+    Args:
+        versions: The stored versions of one SKU, oldest first; at least one.
+    """
+    counted = [asset for asset in versions if asset.approval is not Approval.SUPERSEDED] or versions
+    approved = [asset for asset in counted if asset.approval is Approval.APPROVED]
+    if approved and counted[-1].approval is Approval.REJECTED:
+        return approved[-1]
+    return counted[-1]
+
+
+def rejection_text(reason: str, note: str) -> str:
+    """Why an asset was rejected, in words for the team."""
+    return f"{REJECT_REASONS.get(reason, reason)} {note}".strip()
 
 
 def asset_identity(generation_id: int, product: Product) -> str:

@@ -6,11 +6,10 @@ itself; a changed brief makes it stale, and only an explicit wish pays.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from catalog3d.asset import Approval, Asset, asset_identity
+from catalog3d.asset import Approval, Asset, Decision, asset_identity, rejection_text
 from catalog3d.brief import Brief
 from catalog3d.ledger import Generation, LedgerState, Outcome
 from catalog3d.product import InvalidRow, Product
@@ -36,15 +35,21 @@ class Known:
         generation: What the ledger has for that brief in this realm, if anything.
         asset: Its newest stored version.
         asset_brief: The brief behind that version, None for a model made by hand.
+        in_force: The version that says where it stands, if there is any; mostly the newest.
+        rejection: The decision on the version in force, if that is rejected.
         status: Its present status, None if the registry does not know it.
+        ordered: Id of the generation that was last ordered for it.
     """
 
     brief: Brief | None = None
     generation: Generation | None = None
     asset: Asset | None = None
     asset_brief: Brief | None = None
+    in_force: Asset | None = None
+    rejection: Decision | None = None
     status: Status | None = None
     reason: str = ""
+    ordered: int | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,7 +89,9 @@ class Plan:
     @property
     def credits(self) -> Decimal:
         """What the run may bill: each price group once."""
-        groups = {item.price_group: item.credits for item in self.todo}
+        groups: dict[str, Decimal] = {}
+        for item in self.todo:
+            groups[item.price_group] = max(item.credits, groups.get(item.price_group, Decimal(0)))
         return sum(groups.values(), Decimal(0))
 
     @property
@@ -116,6 +123,26 @@ def flag_reason(asset: Asset) -> tuple[str, str]:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Rest:
+    """Where a SKU with a stored model stands when nothing is stale, and why."""
+
+    status: Status
+    reason: str = ""
+    message: str = ""
+
+
+def rest_of(asset: Asset, rejection: Decision | None = None, *, published: bool = False) -> Rest:
+    """Where a SKU stands by its version in force and, if that is rejected, the decision that says why."""
+    status = resting_status(asset, published)
+    if status is Status.FLAGGED:
+        reason, message = flag_reason(asset)
+        return Rest(status=status, reason=reason, message=message)
+    if status is Status.REJECTED and rejection is not None:
+        return Rest(status=status, reason=rejection.reason, message=rejection_text(rejection.reason, rejection.note))
+    return Rest(status=status)
+
+
+@dataclass(frozen=True, kw_only=True)
 class Terms:
     """Under which terms one product is planned.
 
@@ -140,53 +167,92 @@ def plan_product(product: Product, known: Known, terms: Terms) -> PlanItem:
         product=product,
         price_group=known.brief.digest if known.brief else _view_group(product),
     )
-    if product.action == "hold":
-        status = known.status or Status.READY
-        return replace(ready, do=False, status=status, reason="ON_HOLD", message="On hold in the sheet (3D Action).")
     if known.asset is not None:
-        return _plan_with_model(ready, known, known.asset, product, terms)
-    return _plan_without_model(ready, known, terms)
+        item = _plan_with_model(ready, known, known.asset, product, terms)
+    else:
+        item = _plan_without_model(ready, known, terms)
+    if product.action == "hold" and item.do:
+        message = "On hold in the sheet (3D Action)."
+        status = Status.READY if known.asset is None else item.status
+        return replace(item, do=False, credits=Decimal(0), status=status, reason="ON_HOLD", message=message)
+    return item
 
 
 def _plan_with_model(ready: PlanItem, known: Known, asset: Asset, product: Product, terms: Terms) -> PlanItem:
-    status = resting_status(asset, published=known.status is Status.PUBLISHED)
-    reason, message = flag_reason(asset) if status is Status.FLAGGED else ("", "")
-    rest = replace(ready, do=False, status=status, stage=Stage.UPDATE_STATUS, reason=reason, message=message)
     if _brief_changed(known):
-        paid = known.generation is not None and known.generation.succeeded
-        if terms.request.stale or terms.auto_stale:
-            return replace(ready, status=Status.STALE, credits=Decimal(0) if paid else terms.price)
-        reason, message = _stale_reason(known, terms.price)
-        return replace(rest, status=Status.STALE, reason=reason, message=message)
+        return _plan_changed(ready, known, terms)
+    rest = rest_of(known.in_force or asset, known.rejection, published=known.status is Status.PUBLISHED)
     if asset.generation_id is not None and asset_identity(asset.generation_id, product) != asset.identity:
-        return replace(ready, stage=Stage.NAME_VERSION, status=status)
-    if product.action == "retake":
-        return replace(rest, status=Status.STALE, reason="RETAKE_ASKED", message="The sheet asks for a retake.")
+        return replace(ready, stage=Stage.NAME_VERSION, status=rest.status)
     if terms.request.from_stage is not None:
-        return replace(ready, stage=terms.request.from_stage, status=status)
-    return rest
+        return replace(ready, stage=terms.request.from_stage, status=rest.status)
+    if product.action == "retake":
+        said = "The sheet asks for a retake (3D Action), and the same photo cannot be ordered again."
+        rest = replace(rest, reason="RETAKE_ASKED", message=f"{said} {rest.message}".strip())
+    return replace(
+        ready, do=False, status=rest.status, stage=Stage.UPDATE_STATUS, reason=rest.reason, message=rest.message
+    )
+
+
+def _plan_changed(ready: PlanItem, known: Known, terms: Terms) -> PlanItem:
+    """A SKU whose brief changed: stale, until somebody wants the new model; one that was ordered goes on."""
+    generation = known.generation
+    reason, message = _stale_reason(known, terms.price)
+    stale = replace(ready, do=False, status=Status.STALE, stage=Stage.UPDATE_STATUS, reason=reason, message=message)
+    by_itself = terms.auto_stale and (_unsent(generation) or _in_hand(generation) or _retried_by_itself(generation))
+    wanted = terms.request.stale or by_itself
+    if generation is not None and _in_hand(generation):
+        begun = known.status is Status.GENERATING or known.ordered == generation.id
+        if not wanted and not begun:
+            return stale
+        if generation.state is LedgerState.UNKNOWN:
+            return _parked(ready)
+        return replace(stale, do=True, stage=Stage.GENERATE_MODEL)
+    return replace(stale, do=True, stage=ready.stage, credits=terms.price) if wanted else stale
 
 
 def _plan_without_model(ready: PlanItem, known: Known, terms: Terms) -> PlanItem:
-    generation = known.generation
-    if generation is None or generation.outcome is Outcome.WITHDRAWN:
-        return replace(ready, credits=terms.price)
+    generation, request = known.generation, terms.request
+    if generation is None or _unsent(generation):
+        return replace(ready, status=Status.READY, credits=terms.price)
     if generation.state is LedgerState.UNKNOWN:
-        message = "A paid request got no answer: it is not sent again until a person has looked."
-        return replace(ready, do=False, status=Status.FAILED, reason="SUBMISSION_UNKNOWN", message=message)
-    if generation.is_open or generation.succeeded:
+        return _parked(ready)
+    if _in_hand(generation):
         return replace(ready, stage=Stage.GENERATE_MODEL)
-    request = terms.request
-    asked = request.failed or bool(request.only) or request.from_stage is not None
-    if asked or generation.error_code in RETRIED_BY_ITSELF:
-        return replace(ready, credits=terms.price)
+    reason = generation.error_code or "TASK_FAILED"
+    failed = replace(ready, status=Status.FAILED, stage=Stage.GENERATE_MODEL)
+    named = bool(request.only) or request.reason in (reason, known.reason)
+    if named or request.failed or request.from_stage is not None or _retried_by_itself(generation):
+        return replace(failed, credits=terms.price)
+    message = generation.error_message or "The provider could not make a model of it."
+    return replace(failed, do=False, reason=reason, message=message)
+
+
+def _unsent(generation: Generation | None) -> bool:
+    """Whether nothing was ever sent, so that the full price is still to be paid."""
+    if generation is None or generation.outcome is Outcome.WITHDRAWN:
+        return True
+    return generation.state is LedgerState.INTENT
+
+
+def _in_hand(generation: Generation | None) -> bool:
+    """Whether the provider has made it, or was asked for it: nothing more is to be paid."""
+    return generation is not None and not _unsent(generation) and (generation.is_open or generation.succeeded)
+
+
+def _retried_by_itself(generation: Generation | None) -> bool:
+    return generation is not None and generation.error_code in RETRIED_BY_ITSELF
+
+
+def _parked(ready: PlanItem) -> PlanItem:
+    message = "A paid request got no answer: it is not sent again until a person has looked."
     return replace(
         ready,
         do=False,
         status=Status.FAILED,
         stage=Stage.GENERATE_MODEL,
-        reason=generation.error_code or "TASK_FAILED",
-        message=generation.error_message or "The provider could not make a model of it.",
+        reason="SUBMISSION_UNKNOWN",
+        message=message,
     )
 
 
@@ -197,31 +263,6 @@ def plan_invalid(row: InvalidRow) -> PlanItem:
     )
 
 
-def in_order(items: Iterable[PlanItem], request: RunRequest, present: Mapping[str, Known]) -> Plan:
-    """Select what the request asks for; priority first, then the sheet's order; `limit` cuts what is done."""
-    chosen = [item for item in items if _selected(item, request, present.get(item.sku, Known()))]
-    chosen.sort(key=lambda item: (-(item.product.priority if item.product else 0), item.row))
-    if request.limit is not None:
-        kept = {item.sku for item in [item for item in chosen if item.do][: request.limit]}
-        chosen = [item for item in chosen if not item.do or item.sku in kept]
-    return Plan(items=tuple(chosen))
-
-
-def _selected(item: PlanItem, request: RunRequest, known: Known) -> bool:
-    category = item.product.category if item.product else ""
-    wishes = [
-        not request.only or item.sku in request.only,
-        request.category is None or category.casefold() == request.category.casefold(),
-        request.status is None or request.status in (known.status, item.status),
-        request.reason is None or request.reason in (known.reason, item.reason),
-    ]
-    if not request.only and request.failed:
-        wishes.append(Status.FAILED in (known.status, item.status))
-    if not request.only and request.stale:
-        wishes.append(item.status is Status.STALE)
-    return all(wishes)
-
-
 def _brief_changed(known: Known) -> bool:
     return known.brief is not None and known.asset_brief is not None and known.brief.digest != known.asset_brief.digest
 
@@ -229,13 +270,16 @@ def _brief_changed(known: Known) -> bool:
 def _stale_reason(known: Known, price: Decimal) -> tuple[str, str]:
     assert known.brief is not None  # noqa: S101 - `_brief_changed` said so
     assert known.asset_brief is not None  # noqa: S101
+    cost = "the new one is paid for already" if _in_hand(known.generation) else f"a new one costs {price} credits"
+    if known.generation is not None and known.generation.error_message and not _in_hand(known.generation):
+        cost += f". The last try failed: {known.generation.error_message.rstrip('.')}"
     if known.brief.pictures != known.asset_brief.pictures:
-        return "PHOTO_CHANGED", f"The photo changed since this model was made; a new one costs {price} credits."
+        return "PHOTO_CHANGED", f"The photo changed since this model was made; {cost}."
     if known.brief.prompt != known.asset_brief.prompt:
-        return "PROMPT_CHANGED", f"The prompt changed since this model was made; a new one costs {price} credits."
-    return "PARAMETERS_CHANGED", f"The generation rules changed since; a new model costs {price} credits."
+        return "PROMPT_CHANGED", f"The prompt changed since this model was made; {cost}."
+    return "PARAMETERS_CHANGED", f"The generation rules changed since this model was made; {cost}."
 
 
 def _view_group(product: Product) -> str:
-    views = "|".join(f"{view.slot}={view.location}" for view in product.views)
+    views = "|".join(f"{view.slot}={view.location}" for view in product.sides)
     return f"views:{views}#{product.prompt}"

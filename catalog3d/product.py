@@ -91,6 +91,11 @@ class Product:
     def is_concept(self) -> bool:
         return self.input_kind is not InputKind.PHOTO
 
+    @property
+    def sides(self) -> tuple[ViewSource, ...]:
+        """The views that a model is made from: a broken close-up must not hold the product up."""
+        return tuple(view for view in self.views if view.slot is not Slot.DETAIL)
+
 
 class Severity(StrEnum):
     ERROR = "error"

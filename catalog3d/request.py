@@ -21,7 +21,7 @@ class RunRequest(BaseModel):
         rehearse: Use the stand-in even though there is a key.
         failed: Try failed SKUs again, also those the provider refused.
         stale: Make new versions of SKUs whose photo or parameters changed: this pays.
-        status: Only SKUs that now have this status.
+        status: Only SKUs that now have one of these statuses; empty = all.
         reason: Only SKUs that now have this reason code.
         from_stage: Do this stage and the later ones again, even where they are done; never pays for a model twice.
     """
@@ -37,7 +37,16 @@ class RunRequest(BaseModel):
     rehearse: bool = False
     failed: bool = False
     stale: bool = False
-    status: Status | None = None
+    status: tuple[Status, ...] = ()
     reason: str | None = None
     from_stage: Stage | None = None
     origin: Literal["command line", "prefect", "schedule"] = "command line"
+
+
+def named_skus(text: str) -> tuple[str, ...]:
+    """The SKUs of a comma list, as people type it.
+
+    >>> named_skus("CH123, CH124,")
+    ('CH123', 'CH124')
+    """
+    return tuple(part.strip() for part in text.split(",") if part.strip())

@@ -27,7 +27,7 @@ def sheet_values(
     """Our column -> text for one SKU.
 
     Args:
-        asset: The newest stored version, or None.
+        asset: The version that the status speaks of, or None.
         link: Where a person finds the file.
         live_version: The version that is published, or None.
     """

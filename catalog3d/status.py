@@ -36,32 +36,7 @@ NEEDS_PERSON = frozenset({Status.INVALID, Status.FAILED, Status.FLAGGED, Status.
 HAS_MODEL = frozenset(
     {Status.GENERATED, Status.FLAGGED, Status.APPROVED, Status.REJECTED, Status.PUBLISHED, Status.STALE}
 )
-
-_RESTING = frozenset(
-    {Status.GENERATED, Status.FLAGGED, Status.APPROVED, Status.REJECTED, Status.PUBLISHED, Status.STALE}
-)
-
-ALLOWED: dict[Status, frozenset[Status]] = {
-    Status.READY: frozenset({Status.GENERATING, Status.INVALID, Status.FAILED}),
-    Status.INVALID: frozenset({Status.READY, Status.GENERATING, Status.FAILED}) | _RESTING,
-    Status.GENERATING: frozenset(
-        {Status.GENERATED, Status.FLAGGED, Status.FAILED, Status.INVALID, Status.READY} | {Status.STALE}
-    ),
-    Status.FAILED: frozenset({Status.READY, Status.GENERATING, Status.INVALID}) | _RESTING,
-    Status.GENERATED: _RESTING | {Status.GENERATING, Status.INVALID, Status.FAILED},
-    Status.FLAGGED: _RESTING | {Status.GENERATING, Status.INVALID, Status.FAILED},
-    Status.APPROVED: _RESTING | {Status.GENERATING, Status.INVALID, Status.FAILED},
-    Status.REJECTED: _RESTING | {Status.GENERATING, Status.INVALID, Status.FAILED},
-    Status.PUBLISHED: _RESTING | {Status.GENERATING, Status.INVALID, Status.FAILED},
-    Status.STALE: _RESTING | {Status.GENERATING, Status.INVALID, Status.FAILED},
-}
-"""Which status may follow which. A SKU without a model never jumps over `generating`."""
-
-
-def may_follow(current: Status, wanted: Status) -> bool:
-    """Whether a SKU may go from one status to another (staying is always allowed)."""
-    return wanted is current or wanted in ALLOWED[current]
-
+"""Where a SKU stands only if a model of it is stored; it may go to the others from anywhere."""
 
 PLACES_ON_HOLD = frozenset({"NO_CREDITS", "OVER_BUDGET", "RUN_STOPPED", "TAKEN"})
 """Reasons that leave a SKU `ready`: nothing is wrong with it, its turn comes later."""
@@ -81,23 +56,27 @@ NEXT_ACTIONS: dict[str, str] = {
     "TAKEN": "Another run is working on it.",
     "TASK_FAILED": "Try another photo; `catalog3d rerun --sku SKU` tries the same one again.",
     "WRONG_FILE": "Run again: the finished model is fetched anew at no cost.",
-    "PHOTO_CHANGED": "Look at it; `catalog3d rerun --stale` makes the new version and says the price first.",
-    "PARAMETERS_CHANGED": "`catalog3d rerun --stale` makes the new version and says the price first.",
-    "RETAKE_ASKED": "Retakes are ordered with `catalog3d rerun --stale`.",
+    "PRICE_UNKNOWN": "Name a model and options with a known price in catalog.yaml, and run again.",
+    "RETAKE_ASKED": "Put a better photo in place of the old one; `catalog3d rerun --stale` then makes the new version "
+    "and says the price first.",
+    "ON_HOLD": "Empty 3D Action in the sheet to let it go on.",
     "MESH_BLOCKED": "Look at the checks: the file cannot be used as it is.",
     "MESH_DOUBT": "Look at the model beside its photo, then approve or reject it.",
-    "GONE_FROM_SHEET": "The SKU is no longer in the sheet: nothing is removed by itself.",
 }
 
 
 def next_action(status: Status, reason: str) -> str:
     """What a person should do about a SKU, one sentence; "" when nothing waits for them."""
+    if reason == "RETAKE_ASKED":
+        return NEXT_ACTIONS[reason]
     if status is Status.GENERATED:
         return "Look at it beside its photo, then approve or reject it."
     if status in (Status.APPROVED, Status.PUBLISHED):
         return ""
     if status is Status.REJECTED:
-        return "`catalog3d rerun --stale` or a better photo makes another version."
+        return "Put a better photo in place of the old one; `catalog3d rerun --stale` then makes another version."
+    if status is Status.STALE:
+        return "Look at it; `catalog3d rerun --stale` makes the new version and says the price first."
     if reason in NEXT_ACTIONS:
         return NEXT_ACTIONS[reason]
     if status is Status.FLAGGED:

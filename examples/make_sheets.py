@@ -58,8 +58,8 @@ class Item:
         return (*described, self.images, self.sketch, self.prompt, "GLB", self.channel, self.owner, priority, "")
 
 
-def _four_sides(sku: str) -> str:
-    return "; ".join(f"{sku}_{side}.jpg" for side in ("front", "left", "back", "right"))
+def _four_sides(sku: str, front: str = "_front") -> str:
+    return "; ".join(f"{sku}{side}.jpg" for side in (front, "_left", "_back", "_right"))
 
 
 ITEMS = (
@@ -83,15 +83,15 @@ ITEMS = (
     ),
     Item(
         sku="TB204", name="Dining Table for Six", category="Tables", material="Oak", color="Natural oak",
-        size="160 x 90 x 75 cm", images="TB204.jpg", priority=5,
+        size="160 x 90 x 75 cm", images=_four_sides("TB204", front=""), priority=5,
     ),
     Item(
         sku="NT060", name="Bedside Table with Two Drawers", category="Tables", material="Oak, lacquered MDF, brass",
-        color="Natural oak, white", size="45 x 40 x 55 cm", images="NT060.jpg",
+        color="Natural oak, white", size="45 x 40 x 55 cm", images=_four_sides("NT060", front=""),
     ),
     Item(
         sku="SF310", name="Two-Seat Sofa", category="Sofas", material="Wool cloth, oak", color="Sage green",
-        size="170 x 87 x 86 cm", images="SF310.jpg", channel="storefront, shopify", owner="Lena Vogt", priority=5,
+        size="170 x 87 x 86 cm", images=_four_sides("SF310", front=""), channel="storefront, shopify", owner="Lena Vogt", priority=5,
     ),
     Item(
         sku="BK550", name="Bookshelf with Steel Frame", category="Storage", material="Oak, powder-coated steel",
@@ -140,7 +140,7 @@ ITEMS = (
     ),
     Item(
         sku="GC150", name="Ribbed Carafe", category="Tableware", material="Glass", color="Smoke gray",
-        size="10 x 10 x 27 cm", prompt="A ribbed carafe of smoke-gray glass with a round belly, a slim neck and a flat lip",
+        size="13 x 13 x 25 cm", prompt="A ribbed carafe of smoke-gray glass with a round belly, a slim neck and a flat lip",
         channel="library",
     ),
 )  # fmt: skip

@@ -37,9 +37,14 @@ class Shot:
     camera: Camera = field(default_factory=Camera)
 
 
-def _sides(sku: str, model: Callable[[], Scene]) -> dict[str, Shot]:
-    sides = {"front": 0.0, "left": LEFT, "back": BACK, "right": RIGHT}
-    return {f"{sku}_{side}.jpg": Shot(model=model, yaw_deg=yaw) for side, yaw in sides.items()}
+def _sides(
+    sku: str, model: Callable[[], Scene], front: str = "_front", camera: Camera | None = None
+) -> dict[str, Shot]:
+    """Four pictures; `front` is what the name of the first says after the SKU."""
+    sides = {front: 0.0, "_left": LEFT, "_back": BACK, "_right": RIGHT}
+    return {
+        f"{sku}{side}.jpg": Shot(model=model, yaw_deg=yaw, camera=camera or Camera()) for side, yaw in sides.items()
+    }
 
 
 _WIDE = Camera(fill=0.82)
@@ -48,10 +53,10 @@ SHOTS: dict[str, Shot] = {
     **_sides("CH123", furniture.dining_chair),
     **_sides("AC720", furniture.armchair),
     **_sides("BK550", furniture.bookshelf),
-    "TB204.jpg": Shot(model=furniture.dining_table, camera=_WIDE),
-    "SF310.jpg": Shot(model=furniture.sofa, camera=_WIDE),
+    **_sides("TB204", furniture.dining_table, front="", camera=_WIDE),
+    **_sides("SF310", furniture.sofa, front="", camera=_WIDE),
+    **_sides("NT060", furniture.bedside_table, front=""),
     "BN140.jpg": Shot(model=furniture.bench, camera=_WIDE),
-    "NT060.jpg": Shot(model=furniture.bedside_table),
     "LM045.jpg": Shot(model=homeware.table_lamp),
     "00412.jpg": Shot(model=homeware.vase),
     "MG017.jpg": Shot(model=homeware.mug, camera=Camera(elevation_deg=9.0)),

@@ -18,13 +18,13 @@ from typing import Annotated, Any, Literal
 from prefect import flow, get_run_logger
 from prefect.artifacts import acreate_markdown_artifact
 from prefect.runtime import deployment
-from prefect.states import Completed, Failed
+from prefect.states import Cancelled, Completed, Failed
 from pydantic import Field
 
 from catalog3d.adapters.requests import nightly_request, rerun_request, sheet_request
 from catalog3d.adapters.wiring import new_run_id
 from catalog3d.errors import Catalog3DError, RunError
-from catalog3d.request import RunRequest
+from catalog3d.request import RunRequest, named_skus
 from catalog3d.stages.reporting import artifact_markdown, finish_run
 from tasks.catalog import (
     generate_model,
@@ -35,12 +35,11 @@ from tasks.catalog import (
     validate_fields,
     validate_mesh,
 )
-from tasks.sessions import run_session
+from tasks.sessions import Session, run_session
 
 IN_FLIGHT = 32
 """SKUs worked on at once: all slots of an account busy, and downloads, checks and uploads beside them."""
 
-Sku = Annotated[str, Field(max_length=100)]
 Credits = Annotated[float, Field(ge=0)]
 Limit = Annotated[int, Field(ge=1)]
 StageName = Literal["validate_fields", "generate_model", "validate_mesh", "name_version", "upload_asset"]
@@ -50,9 +49,9 @@ StatusName = Literal["failed", "flagged", "invalid", "ready", "rejected", "gener
 @flow(name="catalog-run", flow_run_name="catalog-run {sheet}", retries=0, persist_result=False)
 async def catalog_run(
     sheet: str,
-    images: str | None = None,
-    only: list[Sku] | None = None,
-    category: str | None = None,
+    images: str = "",
+    only: str = "",
+    category: str = "",
     limit: Limit | None = None,
     budget: Credits | None = None,
     rehearse: bool = False,
@@ -64,8 +63,8 @@ async def catalog_run(
     Args:
         sheet: Path of the product sheet (CSV, TSV or XLSX) on the worker's machine.
         images: Folder with more photos; the sheet's own is always looked at.
-        only: Only these SKUs; empty means all.
-        category: Only this category.
+        only: Only these SKUs, with commas between them; empty means all.
+        category: Only this category; empty means all.
         limit: Work on at most so many SKUs.
         budget: Cap of this run in credits (30 per model, 1 credit = $0.01).
         rehearse: Use the free local stand-in even though there is a Tripo key.
@@ -77,8 +76,8 @@ async def catalog_run(
             sheet,
             deployed=_deployed(),
             images=images,
-            only=tuple(only or ()),
-            category=category,
+            only=named_skus(only),
+            category=category or None,
             limit=limit,
             budget=_credits(budget),
             rehearse=rehearse,
@@ -100,22 +99,26 @@ async def catalog_nightly(budget: Credits | None = None) -> Any:
 
 @flow(name="rerun-failed", retries=0, persist_result=False)
 async def rerun_failed(
-    sheet: str | None = None,
+    sheet: str = "",
+    images: str = "",
     status: StatusName | None = "failed",
-    reason: str | None = None,
+    stale: bool = False,
+    reason: str = "",
     from_stage: StageName | None = None,
-    sku: list[Sku] | None = None,
+    sku: str = "",
     limit: Limit | None = None,
     budget: Credits | None = None,
 ) -> Any:
     """Do SKUs again that failed, were flagged or were rejected, from the stage that is needed.
 
     Args:
-        sheet: The sheet; empty means that of the last run.
-        status: Which SKUs: those with this status now.
+        sheet: Path of the sheet on the worker's machine; empty means that of the last run.
+        images: Folder with more photos; empty means that of the sheet's last run.
+        status: Which SKUs: those with this status now. Of SKUs named below, only stale leaves out others.
+        stale: Stale SKUs too, beside those of the status above. This pays.
         reason: Only those with this reason code, such as TRIPO_2008.
         from_stage: Do this stage and the later ones again; a finished model is never paid again.
-        sku: Only these SKUs.
+        sku: Only these SKUs, with commas between them.
         limit: Work on at most so many SKUs.
         budget: Cap of this run in credits (30 per model, 1 credit = $0.01).
     """
@@ -123,10 +126,12 @@ async def rerun_failed(
         rerun_request(
             sheet,
             deployed=_deployed(),
+            images=images,
             status=status,
+            stale=stale,
             reason=reason,
             from_stage=from_stage,
-            only=tuple(sku or ()),
+            only=named_skus(sku),
             limit=limit,
             budget=_credits(budget),
         )
@@ -150,17 +155,22 @@ async def _run(request: RunRequest) -> Any:
             skus = await ingest_sheet(run_id)
             async with session.start() as context:
                 gate = asyncio.Semaphore(IN_FLIGHT)
-                await asyncio.gather(*(_product(sku, run_id, gate) for sku in skus))
+                await asyncio.gather(*(_product(session, sku, gate) for sku in skus))
                 report = await finish_run(context)
     except RunError as error:
         get_run_logger().error("%s", error)
         return Failed(message=str(error), data=error)
     await acreate_markdown_artifact(artifact_markdown(report), key="catalog-run", description=report.sentence)
-    return Completed(message=report.sentence, data=run_id)
+    ended = Cancelled if context.braked else Completed
+    return ended(message=report.sentence, data=run_id)
 
 
-async def _product(sku: str, run_id: str, gate: asyncio.Semaphore) -> None:
+async def _product(session: Session, sku: str, gate: asyncio.Semaphore) -> None:
+    """All stages of one SKU; whatever ends them, the others go on."""
+    run_id = session.run_id
     async with gate:
+        if session.is_stopped:
+            return
         try:
             await validate_fields(sku, run_id)
             await generate_model(sku, run_id)
@@ -169,4 +179,8 @@ async def _product(sku: str, run_id: str, gate: asyncio.Semaphore) -> None:
             await upload_asset(sku, run_id)
         except Catalog3DError as error:
             get_run_logger().warning("%s", error)
-        await update_status(sku, run_id)
+        try:
+            await update_status(sku, run_id)
+        except Exception as error:  # noqa: BLE001 - the next run sees where this SKU stands, and puts it right
+            get_run_logger().exception("%s: its status could not be written", sku)
+            session.started.notes.append(f"{sku}: its status could not be written ({error}); run again.")

@@ -8,11 +8,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from catalog3d.adapters.wiring import open_catalog, open_run
-from catalog3d.errors import RunError
+from catalog3d.errors import Catalog3DError, RunError
 from catalog3d.request import RunRequest
 from catalog3d.stages.context import OpenCatalog, RunContext
+from catalog3d.stages.open_tasks import tending_open_tasks
 from catalog3d.stages.planning import Planned
 from catalog3d.stages.sheet_writer import written_while_running
+from tasks.stopping import stopped_by_signals, stopped_on_cancel
+
+started_listeners: list[Callable[[RunContext], None]] = []
+"""Called with every run that starts in this process: the command line shows its progress this way."""
 
 
 @dataclass(kw_only=True)
@@ -31,6 +36,11 @@ class Session:
             raise RunError(f"Run {self.run_id} is not started.", code="STAGE_ORDER")
         return self.context
 
+    @property
+    def is_stopped(self) -> bool:
+        """Whether nothing new may start."""
+        return self.context is not None and self.context.stopped_by is not None
+
     @asynccontextmanager
     async def start(self) -> AsyncIterator[RunContext]:
         """Connect to the generator and start what the stages share."""
@@ -40,12 +50,10 @@ class Session:
             self.context = context
             for listener in started_listeners:
                 listener(context)
-            async with written_while_running(context):
-                yield context
+            async with written_while_running(context), tending_open_tasks(context), stopped_on_cancel(context):
+                with stopped_by_signals(context):
+                    yield context
 
-
-started_listeners: list[Callable[[RunContext], None]] = []
-"""Called with every run that starts in this process: the command line shows progress and hears Ctrl-C this way."""
 
 _sessions: dict[str, Session] = {}
 
@@ -57,6 +65,9 @@ def run_session(run_id: str, request: RunRequest) -> Iterator[Session]:
         _sessions[run_id] = Session(run_id=run_id, request=request, catalog=catalog)
         try:
             yield _sessions[run_id]
+        except Catalog3DError as error:
+            catalog.registry.runs.break_off(run_id, str(error))
+            raise
         finally:
             del _sessions[run_id]
 

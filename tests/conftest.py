@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
+from tests.pipeline.team import KEY, Provider
 from tests.postgres_server import running_postgres
+from tests.s3_server import S3Server, running_s3
+from tests.standin.harness import served
 
 
 @pytest.fixture(autouse=True)
 def clean_environ(monkeypatch: pytest.MonkeyPatch) -> None:
     """No setting of the person who runs the tests reaches them."""
     for name in list(os.environ):
-        if name.startswith(("CATALOG3D_", "TRIPO_", "PREFECT_")) and name != "CATALOG3D_TEST_REQUIRE_ALL":
+        if name.startswith(("CATALOG3D_", "TRIPO_", "PREFECT_")) and not name.startswith("CATALOG3D_TEST_"):
             monkeypatch.delenv(name)
 
 
@@ -22,3 +27,22 @@ def clean_environ(monkeypatch: pytest.MonkeyPatch) -> None:
 def postgres_server() -> Iterator[str]:
     with running_postgres() as url:
         yield url
+
+
+@pytest.fixture(scope="module")
+def new_provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Provider]]:
+    """Starts stand-ins that play Tripo: real servers on loopback, whose models are boxes."""
+    with ExitStack() as stack:
+
+        def start(time_scale: float = 0.005) -> Provider:
+            state: Path = tmp_path_factory.mktemp("provider")
+            server = stack.enter_context(served(state, keys=(KEY,), time_scale=time_scale))
+            return Provider(url=server.url)
+
+        yield start
+
+
+@pytest.fixture(scope="session")
+def s3_server() -> Iterator[S3Server]:
+    with running_s3() as server:
+        yield server

@@ -6,12 +6,13 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from catalog3d.asset import Approval
+from catalog3d.asset import Approval, version_in_force
 from catalog3d.ledger import LedgerState, Outcome
-from catalog3d.plan import Known, Plan, PlanItem, Terms, in_order, plan_invalid, plan_product, resting_status
+from catalog3d.plan import Known, Plan, PlanItem, Terms, plan_invalid, plan_product, resting_status
 from catalog3d.product import InvalidRow, Severity
 from catalog3d.quality import Check
 from catalog3d.request import RunRequest
+from catalog3d.selection import in_order
 from catalog3d.status import Stage, Status
 from tests.products import a_brief, a_generation, a_product, an_asset
 
@@ -59,11 +60,30 @@ def test_an_unanswered_submission_is_parked_whatever_is_asked() -> None:
     assert (item.do, item.status, item.reason) == (False, Status.FAILED, "SUBMISSION_UNKNOWN")
 
 
+def test_a_request_that_was_never_sent_is_priced_like_a_new_one() -> None:
+    left = a_generation(state=LedgerState.INTENT, outcome=None)
+    item = planned(Known(brief=a_brief(), generation=left, status=Status.GENERATING))
+    assert (item.do, item.status, item.credits) == (True, Status.READY, PRICE)
+
+
+def test_a_request_that_a_dead_process_was_sending_is_looked_at_and_never_paid_again() -> None:
+    cut_off = a_generation(state=LedgerState.SENDING, outcome=None)
+    item = planned(Known(brief=a_brief(), generation=cut_off), failed=True)
+    assert (item.do, item.stage, item.credits) == (True, Stage.GENERATE_MODEL, Decimal(0))
+
+
 def test_what_the_provider_refused_is_not_asked_again_by_a_plain_run() -> None:
     refused = a_generation(outcome=Outcome.REFUSED, error_code="TRIPO_2008", error_message="content policy")
     item = planned(Known(brief=a_brief(), generation=refused))
     assert (item.do, item.status, item.reason) == (False, Status.FAILED, "TRIPO_2008")
     assert planned(Known(brief=a_brief(), generation=refused), failed=True).credits == PRICE
+
+
+def test_naming_the_reason_or_the_sku_asks_again() -> None:
+    refused = Known(brief=a_brief(), generation=a_generation(outcome=Outcome.REFUSED, error_code="TRIPO_2018"))
+    assert planned(refused, reason="TRIPO_2018").credits == PRICE
+    assert planned(refused, only=("CH123",)).credits == PRICE
+    assert not planned(refused, reason="TRIPO_2008").do
 
 
 def test_a_withdrawn_intent_was_never_sent_so_it_is_planned_again() -> None:
@@ -83,6 +103,32 @@ def test_a_stale_model_is_ordered_by_rerun_stale_or_by_the_rule() -> None:
     assert planned(changed, auto_stale=True).credits == PRICE
 
 
+def test_a_rule_that_orders_by_itself_does_not_repeat_what_the_provider_refused() -> None:
+    refused = a_generation(a_brief("b"), id=2, outcome=Outcome.REFUSED, error_code="TRIPO_2008", error_message="No.")
+    changed = finished(brief=a_brief("b"), generation=refused)
+    item = planned(changed, auto_stale=True)
+    assert (item.do, item.status) == (False, Status.STALE)
+    assert "The last try failed: No." in item.message
+    assert planned(changed, stale=True).credits == PRICE
+
+
+def test_a_new_model_that_was_ordered_goes_on_by_itself_and_is_not_paid_again() -> None:
+    under_way = a_generation(a_brief("b"), id=2, state=LedgerState.SUBMITTED, outcome=None)
+    ordered = finished(brief=a_brief("b"), generation=under_way, ordered=2)
+    item = planned(ordered)
+    assert (item.do, item.stage, item.credits) == (True, Stage.GENERATE_MODEL, Decimal(0))
+    assert not planned(replace(ordered, ordered=1)).do
+    assert planned(replace(ordered, ordered=1, status=Status.GENERATING)).do
+
+
+def test_an_order_without_an_answer_is_parked_also_for_a_product_that_has_a_model() -> None:
+    unknown = a_generation(a_brief("b"), id=2, state=LedgerState.UNKNOWN, outcome=None)
+    changed = finished(brief=a_brief("b"), generation=unknown, ordered=2)
+    assert (planned(changed).status, planned(changed).reason) == (Status.FAILED, "SUBMISSION_UNKNOWN")
+    assert planned(changed, stale=True).do is False
+    assert planned(replace(changed, ordered=1)).status is Status.STALE
+
+
 def test_going_back_to_a_photo_that_was_paid_before_costs_nothing() -> None:
     changed = finished(brief=a_brief("b"), generation=a_generation(a_brief("b"), id=2))
     assert planned(changed, stale=True).credits == 0
@@ -96,6 +142,33 @@ def test_a_changed_name_makes_a_new_version_for_nothing() -> None:
 def test_hold_in_the_sheet_holds_a_product() -> None:
     item = plan_for(a_product(action="hold"), Known(brief=a_brief()))
     assert (item.do, item.reason) == (False, "ON_HOLD")
+
+
+def test_hold_changes_nothing_about_a_product_that_needs_no_work() -> None:
+    approved = finished(asset=an_asset(approval=Approval.APPROVED))
+    item = plan_for(a_product(action="hold"), approved)
+    assert (item.do, item.status, item.reason) == (False, Status.APPROVED, "")
+    parked = Known(brief=a_brief(), generation=a_generation(state=LedgerState.UNKNOWN, outcome=None))
+    assert plan_for(a_product(action="hold"), parked).reason == "SUBMISSION_UNKNOWN"
+
+
+def test_hold_keeps_a_stale_product_from_being_ordered() -> None:
+    item = plan_for(a_product(action="hold"), finished(brief=a_brief("b"), generation=None), stale=True)
+    assert (item.do, item.status, item.reason, item.credits) == (False, Status.STALE, "ON_HOLD", Decimal(0))
+
+
+def test_a_retake_keeps_the_status_and_says_so() -> None:
+    approved = finished(asset=an_asset(approval=Approval.APPROVED))
+    item = plan_for(a_product(action="retake"), approved)
+    assert (item.do, item.status, item.reason) == (False, Status.APPROVED, "RETAKE_ASKED")
+    published = plan_for(a_product(action="retake"), replace(approved, status=Status.PUBLISHED))
+    assert published.status is Status.PUBLISHED
+
+
+def test_a_product_stands_where_its_version_in_force_stands() -> None:
+    preferred = an_asset(id=2, approval=Approval.APPROVED)
+    item = planned(finished(in_force=preferred, asset=an_asset(version=2, approval=Approval.SUPERSEDED)))
+    assert (item.do, item.status) == (False, Status.APPROVED)
 
 
 def test_a_stage_can_be_done_again_for_nothing() -> None:
@@ -114,6 +187,20 @@ def test_the_resting_status_follows_decision_then_doubt() -> None:
     assert resting_status(an_asset(checks=(harmless,), verdict="warn")) is Status.GENERATED
 
 
+def test_the_version_in_force_is_the_newest_unless_people_prefer_another() -> None:
+    def in_force(*approvals: Approval) -> int:
+        versions = [an_asset(id=at, version=at, approval=said) for at, said in enumerate(approvals, 1)]
+        return version_in_force(versions).version
+
+    yes, no, open_, over = Approval.APPROVED, Approval.REJECTED, Approval.PENDING, Approval.SUPERSEDED
+    assert in_force(open_) == 1
+    assert in_force(yes, open_) == 2
+    assert in_force(yes, over) == 1
+    assert in_force(yes, no) == 1
+    assert in_force(over, no) == 2
+    assert in_force(yes, over, open_) == 3
+
+
 def ordered(*items: PlanItem, known: dict[str, Known] | None = None, **wishes: Any) -> Plan:
     return in_order(items, RunRequest(sheet="s.csv", **wishes), known or {})
 
@@ -123,6 +210,12 @@ def test_products_that_share_a_photo_are_billed_once() -> None:
     second = plan_for(a_product("B"), Known(brief=a_brief()))
     plan = ordered(first, second)
     assert (plan.credits, plan.generations, len(plan.todo)) == (PRICE, 1, 2)
+
+
+def test_a_price_group_costs_what_its_dearest_member_costs() -> None:
+    new = plan_for(a_product("A"), Known(brief=a_brief()))
+    again = plan_for(a_product("B"), finished(generation=None), from_stage=Stage.VALIDATE_MESH)
+    assert ordered(new, again).credits == ordered(again, new).credits == PRICE
 
 
 def test_priority_comes_before_the_sheets_order_and_limit_cuts_last() -> None:
@@ -138,5 +231,5 @@ def test_selection_by_sku_category_status_and_reason() -> None:
     row = plan_invalid(InvalidRow(sku="BAD", row=9, name="Bad", code="PHOTO_MISSING", message="gone"))
     assert [item.sku for item in ordered(chair, lamp, row, only=("LAMP",)).items] == ["LAMP"]
     assert [item.sku for item in ordered(chair, lamp, row, category="lamps").items] == ["LAMP"]
-    assert [item.sku for item in ordered(chair, lamp, row, status=Status.INVALID).items] == ["BAD"]
+    assert [item.sku for item in ordered(chair, lamp, row, status=(Status.INVALID,)).items] == ["BAD"]
     assert [item.sku for item in ordered(chair, lamp, row, reason="PHOTO_MISSING").items] == ["BAD"]

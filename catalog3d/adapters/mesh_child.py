@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import contextlib
-import io
 import mmap
 import os
 import queue
@@ -21,14 +20,11 @@ import traceback
 from pathlib import Path
 from typing import BinaryIO
 
-from PIL import Image
-
-from catalog3d.adapters.mesh_wire import DRAWN, LENGTH, MAX_MESSAGE_BYTES, ORDER, READY, Drawn, Order, framed
-from catalog3d.adapters.whole_files import write_part
+from catalog3d.adapters.mesh_wire import DRAWN, LENGTH, MAX_MESSAGE_BYTES, ORDER, READY, Drawn, Order, Picture, framed
 from catalog3d.errors import ProductError
 from catalog3d.mesh.checks import judge
 from catalog3d.mesh.findings import error
-from catalog3d.mesh.refusals import crashed, no_picture, out_of_memory, refusal
+from catalog3d.mesh.refusals import crashed, no_picture, out_of_memory, refusal, unreadable
 from catalog3d.mesh.report_json import REPORT
 from catalog3d.mesh.scan import scan_glb
 from catalog3d.quality import Check, MeshReport
@@ -87,15 +83,21 @@ def _serve(order: Order, answers: BinaryIO, memory_bytes: int) -> None:
     try:
         report = _inspected(order)
     except MemoryError:
-        _send(answers, REPORT.dump_json(refusal(order.profile, out_of_memory(memory_bytes))))
+        report = refusal(order.profile, out_of_memory(memory_bytes))
+        _send(answers, REPORT.dump_json(report))
+        if order.picture is not None:
+            _send(answers, DRAWN.dump_json(Drawn(check=no_picture("", report))))
+        # What was allocated is still about in pieces: the next file gets a fresh process.
         os._exit(0)
+    except OSError as exc:
+        report = refusal(order.profile, unreadable(exc.strerror or type(exc).__name__))
     except Exception as exc:  # noqa: BLE001 - a fault of ours on one file must not stop the others
         traceback.print_exc()
         report = refusal(order.profile, crashed(type(exc).__name__))
     _send(answers, REPORT.dump_json(report))
     if order.picture is not None:
         _allow(order.limit_s)
-        _send(answers, DRAWN.dump_json(Drawn(check=_drawn(order, Path(order.picture), report))))
+        _send(answers, DRAWN.dump_json(Drawn(check=_drawn(order, order.picture, report))))
     signal.setitimer(signal.ITIMER_REAL, 0)
 
 
@@ -104,6 +106,8 @@ def _allow(limit_s: float) -> None:
     used = resource.getrusage(resource.RUSAGE_SELF)
     _, hard = resource.getrlimit(resource.RLIMIT_CPU)
     seconds = int(used.ru_utime + used.ru_stime + 2 * limit_s + GRACE_S)
+    if hard != resource.RLIM_INFINITY:
+        seconds = min(seconds, hard)
     resource.setrlimit(resource.RLIMIT_CPU, (seconds, hard))
     signal.setitimer(signal.ITIMER_REAL, limit_s + GRACE_S)
 
@@ -117,7 +121,7 @@ def _inspected(order: Order) -> MeshReport:
         if status.st_size > MAX_FILE_BYTES:
             message = f"The file has {status.st_size / 1e6:,.0f} MB: no shop takes it. Generate it again with fewer triangles."
             return refusal(order.profile, error("FILE_TOO_LARGE", message, status.st_size, MAX_FILE_BYTES))
-        return judge(scan_glb(_mapped(descriptor, status.st_size)), order.profile, order.product)
+        return judge(scan_glb(_mapped(descriptor, status.st_size)), order.profile, order.dimensions)
     finally:
         os.close(descriptor)
 
@@ -127,12 +131,10 @@ def _mapped(descriptor: int, size_bytes: int) -> memoryview:
     return memoryview(mmap.mmap(descriptor, size_bytes, access=mmap.ACCESS_READ) if size_bytes else b"")
 
 
-def _drawn(order: Order, target: Path, report: MeshReport) -> Check | None:
-    """Draw the picture and put it in place whole; the finding if that did not work."""
+def _drawn(order: Order, wanted: Picture, report: MeshReport) -> Check | None:
+    """Draw the picture; the finding if that did not work."""
     try:
-        with Path(order.path).open("rb") as file:
-            data = _mapped(file.fileno(), os.fstat(file.fileno()).st_size)
-        _write(target, data, order)
+        _draw(order, wanted)
     except ProductError as exc:
         reason = f"{exc.message} {exc.fix}".strip()
     except MemoryError:
@@ -147,17 +149,14 @@ def _drawn(order: Order, target: Path, report: MeshReport) -> Check | None:
     return no_picture(reason, report)
 
 
-def _write(target: Path, data: memoryview, order: Order) -> None:
-    picture = render_glb(data, size_px=order.size_px, yaw_deg=order.yaw_deg)
-    kind = "JPEG" if target.suffix.lower() in (".jpg", ".jpeg") else "PNG"
-    part = write_part(target.parent, iter([_encoded(picture, kind)]))
-    part.path.replace(target)
-
-
-def _encoded(picture: Image.Image, kind: str) -> bytes:
-    stream = io.BytesIO()
-    picture.save(stream, kind, quality=90, optimize=True)
-    return stream.getvalue()
+def _draw(order: Order, wanted: Picture) -> None:
+    with Path(os.fsdecode(order.path)).open("rb") as file:
+        data = _mapped(file.fileno(), os.fstat(file.fileno()).st_size)
+    image = render_glb(data, size_px=wanted.size_px, yaw_deg=wanted.yaw_deg)
+    with Path(os.fsdecode(wanted.path)).open("xb") as target:
+        image.save(target, wanted.kind, quality=90, optimize=True)
+        target.flush()
+        os.fsync(target.fileno())
 
 
 def _send(answers: BinaryIO, message: bytes) -> None:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import struct
 from dataclasses import dataclass
 
-from pydantic import TypeAdapter
+from pydantic import Base64Bytes, TypeAdapter
 
 from catalog3d.mesh.profiles import ProfileLimits
-from catalog3d.product import Product
+from catalog3d.product import Dimensions
 from catalog3d.quality import Check
 
 LENGTH = struct.Struct(">I")
@@ -18,20 +18,35 @@ READY = b'{"ready":true}'
 
 
 @dataclass(frozen=True, kw_only=True)
-class Order:
-    """One file to look at.
+class Picture:
+    """A picture to draw.
 
     Attributes:
-        path, picture: Absolute paths; picture None = draw none.
+        path: Absolute, of a file that does not exist yet; the parent puts it in place, or away.
+        kind: "PNG" or "JPEG".
+        yaw_deg: Turn of the camera from the model's front.
+    """
+
+    path: Base64Bytes
+    kind: str
+    size_px: int
+    yaw_deg: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Order:
+    """One file to look at. Paths are bytes: a file name need not be text.
+
+    Attributes:
+        path: Absolute.
+        picture: None = draw none.
         limit_s: After about this long the child ends itself, should nobody else do it.
     """
 
-    path: str
+    path: Base64Bytes
     profile: ProfileLimits
-    product: Product | None
-    picture: str | None
-    size_px: int
-    yaw_deg: float
+    dimensions: Dimensions | None
+    picture: Picture | None
     limit_s: float
 
 

@@ -1,4 +1,4 @@
-"""Requests of deployments: which sheet is meant, and that it lies where operators may point."""
+"""Requests of deployments and of the command line: which sheet and SKUs are meant, and that they may be asked for."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from catalog3d.errors import RunError
 from catalog3d.home import find_home
 from catalog3d.request import RunRequest
 from catalog3d.rules import load_rules
-from catalog3d.settings import given_home, load_settings
+from catalog3d.settings import Settings, given_home, load_settings
 from catalog3d.status import Stage, Status
 
 
@@ -23,11 +23,13 @@ def sheet_request(sheet: str, *, deployed: bool, **wishes: Any) -> RunRequest:
         deployed: Whether a deployment's form named the paths: then they must lie below CATALOG3D_SHEETS_ROOT.
 
     Raises:
-        RunError: SHEET_OUTSIDE.
+        RunError: SHEET_OUTSIDE; HOME_UNCERTAIN for a deployment that could lose sight of what is paid.
     """
-    images = wishes.pop("images", None)
+    images = wishes.pop("images", "")
     if not deployed:
-        return RunRequest(sheet=sheet, images=images, **wishes)
+        return RunRequest(sheet=sheet, images=images or None, **wishes)
+    if not wishes.get("rehearse"):
+        _require_certain_home(load_settings(find_home(Path.cwd(), given_home())))
     return RunRequest(
         sheet=str(_allowed(sheet)), images=str(_allowed(images)) if images else None, origin="prefect", **wishes
     )
@@ -37,7 +39,8 @@ def nightly_request(budget: Decimal | None) -> RunRequest:
     """What the rules say about nights.
 
     Raises:
-        RunError: NIGHTLY_UNSET without a sheet, NIGHTLY_BUDGET if it would spend without a budget of its own.
+        RunError: NIGHTLY_UNSET without a sheet, NIGHTLY_BUDGET if it would spend without a budget of its own,
+            HOME_UNCERTAIN if it could lose sight of what is paid.
     """
     root = find_home(Path.cwd(), given_home())
     settings = load_settings(root)
@@ -55,25 +58,51 @@ def nightly_request(budget: Decimal | None) -> RunRequest:
             code="NIGHTLY_BUDGET",
             fix="Write `nightly: budget:` (in credits) into catalog.yaml.",
         )
+    _require_certain_home(settings)
     sheet = _allowed(str(root / rules.sheet))
     images = str(_allowed(str(root / rules.images))) if rules.images else None
     return RunRequest(sheet=str(sheet), images=images, budget=cap, origin="schedule")
 
 
 def rerun_request(
-    sheet: str | None, *, deployed: bool, status: str | None, from_stage: str | None, **wishes: Any
+    sheet: str,
+    *,
+    deployed: bool,
+    status: str | None,
+    reason: str = "",
+    from_stage: str | None = None,
+    stale: bool = False,
+    **wishes: Any,
 ) -> RunRequest:
-    """SKUs of a status again; without a sheet, those of the last run's sheet."""
-    named = str(last_sheet()) if sheet is None else sheet
-    return sheet_request(
+    """SKUs again: those of a status, a reason or a list.
+
+    Without a sheet, that of the last run; without a photo folder, the one that the sheet's last run was given.
+
+    Args:
+        status: SKUs with this status now. Of SKUs that are named, only `stale` leaves out others: that one pays,
+            and a form may still hold its default.
+        stale: Stale SKUs beside those of `status`.
+
+    Raises:
+        RunError: NO_RUN_YET, and as `sheet_request`.
+    """
+    named = sheet or str(last_sheet())
+    chosen = {Status(status)} if status else set()
+    if stale:
+        chosen.add(Status.STALE)
+    elif wishes.get("only"):
+        chosen &= {Status.STALE}
+    request = sheet_request(
         named,
         deployed=deployed,
-        status=Status(status) if status and not wishes.get("only") else None,
+        status=tuple(sorted(chosen)),
         failed=status == Status.FAILED,
-        stale=status == Status.STALE,
+        stale=stale or status == Status.STALE,
+        reason=reason or None,
         from_stage=Stage(from_stage) if from_stage else None,
         **wishes,
     )
+    return request if request.images else request.model_copy(update={"images": _images_of_last_run(request.sheet)})
 
 
 def last_sheet() -> Path:
@@ -82,13 +111,34 @@ def last_sheet() -> Path:
     Raises:
         RunError: NO_RUN_YET.
     """
-    with open_catalog(Path.cwd()) as catalog:
+    with open_catalog(Path.cwd(), offline=True) as catalog:
         run = catalog.registry.runs.latest()
     if run is None:
         raise RunError(
             "There was no run yet, so there is no sheet to go on with.", code="NO_RUN_YET", fix="Name the sheet."
         )
     return Path(run.sheet)
+
+
+def _images_of_last_run(sheet: str) -> str | None:
+    path = Path(sheet).expanduser().absolute()
+    with open_catalog(path.parent, offline=True) as catalog:
+        asked = catalog.registry.catalog.last_request(str(path)) or {}
+    images = asked.get("images")
+    return str(images) if images else None
+
+
+def _require_certain_home(settings: Settings) -> None:
+    """Refuse to pay from a worker whose catalog may be another one tomorrow: what is paid would be paid again."""
+    home = given_home()
+    if settings.generator_in_force == "standin" or settings.registry_url.startswith("postgresql"):
+        return
+    if home is None or not home.is_absolute():
+        raise RunError(
+            "This deployment would pay for models, and does not say for sure where its catalog lies.",
+            code="HOME_UNCERTAIN",
+            fix="Set CATALOG3D_HOME to an absolute path on every worker, or CATALOG3D_REGISTRY_URL to PostgreSQL.",
+        )
 
 
 def _allowed(path: str) -> Path:

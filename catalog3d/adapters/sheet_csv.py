@@ -15,15 +15,11 @@ from itertools import islice
 
 from anyascii import anyascii
 
-from catalog3d.adapters.sheet_document import (
-    FORMULA_MARKS,
-    HEADER_ROWS,
-    cell_text,
-    clean_value,
-    find_header,
-    header_key,
-)
+from catalog3d.adapters.sheet_cells import harmless, plain_value
+from catalog3d.adapters.sheet_document import HEADER_ROWS, cell_text, find_header, header_key
+from catalog3d.adapters.sheet_rows import rows_of_skus
 from catalog3d.errors import RunError
+from catalog3d.intake.table import MAX_CELLS
 
 DELIMITERS = (",", ";", "\t", "|")
 MAX_EXTRA_CELLS = 100
@@ -35,6 +31,8 @@ _BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _NEWLINE = re.compile(r"\r\n|\r|\n")
+# The line by which Excel names the delimiter; intake takes any character there.
+_SEPARATOR_LINE = re.compile(r"sep=(?P<delimiter>[^\r\n\"])\r?\n", re.IGNORECASE)
 _QUOTED = re.compile(r'"((?:[^"]++|"")*+)"?(.*)', re.DOTALL)
 
 
@@ -52,17 +50,24 @@ class CsvSheet:
     Args:
         data: The whole file.
         sku_header: The team's own header of the SKU column.
+        handle_header: That of the handle, which stands in for a blank SKU; "" = there is none.
         encoding: As intake found it; None = by BOM, then UTF-8, then Windows-1252.
         delimiter: As intake found it; None = the one under which the SKU header is a cell.
 
     Raises:
-        RunError: SHEET_CHANGED if no row holds the SKU header.
+        RunError: SHEET_CHANGED if no row holds the SKU header; SHEET_TOO_LARGE.
     """
 
     lossy: Sequence[str] = ()
 
     def __init__(
-        self, data: bytes, sku_header: str, *, encoding: str | None = None, delimiter: str | None = None
+        self,
+        data: bytes,
+        sku_header: str,
+        *,
+        handle_header: str = "",
+        encoding: str | None = None,
+        delimiter: str | None = None,
     ) -> None:
         self._bom, self._codec, self._errors, self._text = _decode(data, encoding)
         self._delimiter, self._header_index, sku_index = self._find_layout(sku_header, delimiter)
@@ -70,11 +75,11 @@ class CsvSheet:
         header = self._records[self._header_index]
         self._headers = [self._cell(header, index) for index in range(len(header.cells))]
         self._found: dict[str, int | None] = {}
-        self._skus = [
-            (number, sku)
+        handle = self._index(handle_header)
+        self._skus = rows_of_skus(
+            (number, self._cell(record, sku_index), "" if handle is None else self._cell(record, handle))
             for number, record in enumerate(self._records[self._header_index + 1 :], self._header_index + 2)
-            if (sku := self._cell(record, sku_index))
-        ]
+        )
 
     @property
     def skus(self) -> Sequence[tuple[int, str]]:
@@ -88,7 +93,8 @@ class CsvSheet:
         return "" if index is None else self._cell(self._records[row - 1], index)
 
     def shown(self, text: str) -> str:
-        return self._holdable(_unformulated(clean_value(text)))
+        # Last, because a letter that the encoding lacks may be replaced by an equals sign.
+        return harmless(self._holdable(plain_value(text)))
 
     def render(self, cells: Mapping[int, Mapping[str, str]], new_columns: Sequence[str]) -> bytes:
         self._refuse_unclosed_quote()
@@ -157,7 +163,9 @@ class CsvSheet:
     def _find_layout(self, sku_header: str, delimiter: str | None) -> tuple[str, int, int]:
         """Delimiter, index of the header record, index of the SKU column."""
         best: tuple[int, str, int, int] | None = None
-        for candidate in (delimiter,) if delimiter else DELIMITERS:
+        line = _SEPARATOR_LINE.match(self._text)
+        named = delimiter or (line["delimiter"] if line else "")
+        for candidate in (named,) if named else DELIMITERS:
             for index, record in enumerate(islice(_tokenise(self._text, candidate), HEADER_ROWS)):
                 headers = [self._cell(record, cell) for cell in range(len(record.cells))]
                 sku_index = find_header(headers, sku_header)
@@ -194,7 +202,7 @@ class CsvSheet:
         try:
             text.encode(self._codec)
         except UnicodeEncodeError:
-            return clean_value("".join(map(self._transliterated, text)))
+            return plain_value("".join(map(self._transliterated, text)))
         return text
 
     def _transliterated(self, character: str) -> str:
@@ -231,14 +239,18 @@ def _round_trip(data: bytes, codec: str, errors: str) -> str | None:
 
 
 def _tokenise(text: str, delimiter: str) -> Iterator[_Record]:
-    """The records of a text; a final line ending opens no further record."""
+    """The records of a text; a final line ending opens no further record.
+
+    Raises:
+        RunError: SHEET_TOO_LARGE.
+    """
     mark = re.escape(delimiter)
     plain = re.compile(f"[^{mark}\r\n]*+")
     # Possessive: a doubled quote may never be taken for a closing one by backtracking.
     quoted = re.compile(f'"(?:[^"]++|"")*+"[^{mark}\r\n]*+')
-    position, size = 0, len(text)
+    position, size, left = 0, len(text), MAX_CELLS
     while position < size:
-        cells = []
+        cells: list[tuple[int, int]] = []
         while True:
             is_quoted = text.startswith('"', position)
             match = (quoted if is_quoted else plain).match(text, position)
@@ -247,10 +259,13 @@ def _tokenise(text: str, delimiter: str) -> Iterator[_Record]:
                 yield _Record(tuple(cells), closed=False)
                 return
             cells.append(match.span())
+            if len(cells) > left:
+                raise _too_large()
             position = match.end()
             if not text.startswith(delimiter, position):
                 break
             position += len(delimiter)
+        left -= len(cells)
         yield _Record(tuple(cells))
         newline = _NEWLINE.match(text, position)
         position = newline.end() if newline else position
@@ -261,5 +276,9 @@ def _unquoted(raw: str) -> str:
     return match[1].replace('""', '"') + match[2] if match else raw
 
 
-def _unformulated(text: str) -> str:
-    return f"'{text}" if text.startswith(FORMULA_MARKS) else text
+def _too_large() -> RunError:
+    return RunError(
+        f"The sheet has more than {MAX_CELLS:,} cells.",
+        code="SHEET_TOO_LARGE",
+        fix="Split it, or leave out columns that are not needed.",
+    )

@@ -1,44 +1,51 @@
-"""Sheet files on disk: read whole, replaced atomically, backed up, and locked against a second writer."""
+"""Sheet files on disk: read whole, replaced in one step, and locked against a second writer."""
 
 from __future__ import annotations
 
 import fcntl
 import hashlib
 import os
+import re
+import shutil
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from datetime import datetime
-from itertools import count
 from pathlib import Path
 from typing import IO
 
-from catalog3d.adapters.whole_files import sync_folder, write_part
+from catalog3d.adapters.whole_files import PART_PREFIX, sync_folder, write_part
 from catalog3d.errors import RunError
 
 MAX_SHEET_BYTES = 200 * 1024 * 1024
 """As much as intake reads."""
-BACKUPS_KEPT = 10
 LOCK_TIMEOUT_S = 60.0
 """Longer than any write takes: a writer that waits this long waits for something that hangs."""
 _LOCK_POLL_S = 0.05
-
-Rename = Callable[[Path, Path], None]
+_STALE_PART_S = 24 * 3600
+_ANY_WRITE_BIT = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
 
 
 @dataclass(frozen=True, kw_only=True)
 class SheetFile:
-    """A sheet's content and the mark by which a later change is noticed."""
+    """A sheet's content as it was read."""
 
     path: Path
     data: bytes
-    mark: tuple[int, ...]
 
     @property
-    def changed_since(self) -> bool:
-        return _mark(self.path) != self.mark
+    def unchanged(self) -> bool:
+        """Whether the file holds this content still; times and inodes say less on a network drive."""
+        return holds(self.path, self.data)
+
+
+def holds(path: Path, data: bytes) -> bool:
+    """Whether a file holds exactly this; False if it cannot be read."""
+    try:
+        return path.stat().st_size == len(data) and path.read_bytes() == data
+    except OSError:
+        return False
 
 
 def read_sheet(path: Path) -> SheetFile:
@@ -48,7 +55,6 @@ def read_sheet(path: Path) -> SheetFile:
         RunError: SHEET_MISSING, SHEET_UNREADABLE or SHEET_TOO_LARGE.
     """
     path = path.resolve()
-    mark = _mark(path)
     if not path.is_file():
         raise RunError(f"There is no sheet {path}.", code="SHEET_MISSING", fix="Check its name and folder.")
     try:
@@ -66,48 +72,68 @@ def read_sheet(path: Path) -> SheetFile:
             code="SHEET_TOO_LARGE",
             fix="Split it, or leave out columns that are not needed.",
         )
-    return SheetFile(path=path, data=data, mark=mark)
+    return SheetFile(path=path, data=data)
 
 
 def open_elsewhere(path: Path) -> str:
     """The lock file that a spreadsheet program keeps beside a sheet it has open, or ""."""
-    for name in (f"~${path.name}", f".~lock.{path.name}#"):  # Excel, LibreOffice
-        if (path.parent / name).exists():
-            return name
+    for place in (path, path.resolve()):  # beside the link or beside the file, whichever was opened
+        for name in (f"~${place.name}", f".~lock.{place.name}#"):  # Excel, LibreOffice
+            if (place.parent / name).exists():
+                return name
     return ""
 
 
-def replace_file(path: Path, data: bytes, *, rename: Rename = os.replace) -> None:
-    """Write a file so that readers see the old or the new one, never half; mode and owner are kept.
+def is_protected(path: Path) -> bool:
+    """Whether somebody took away the right to write this file; a replace would ignore that."""
+    path = path.resolve()
+    return not path.stat().st_mode & _ANY_WRITE_BIT or not os.access(path, os.W_OK)
+
+
+def replace_file(path: Path, data: bytes, *, like: Path | None = None) -> None:
+    """Write a file so that readers see the old or the new one, never half.
+
+    Args:
+        like: The file whose mode and owner a new file gets; one that is there keeps its own.
 
     Raises:
         OSError: Nothing has changed then.
     """
     part = write_part(path.parent, [data])
     try:
-        _keep_mode(path, part.path)
-        rename(part.path, path)
+        keep_rights(path if path.exists() else like or path, part.path)
+        part.path.replace(path)
     finally:
         part.path.unlink(missing_ok=True)
     sync_folder(path.parent)
 
 
-def back_up(source: SheetFile, folder: Path, now: datetime) -> Path:
-    """Keep the content as it was, and the last ten of this sheet.
+def keep_rights(path: Path, new: Path) -> None:
+    """Give a new file the owner, group, mode and access lists of `path`, as far as we may; nothing if there is none."""
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return
+    for owner in (found.st_uid, -1):  # only root may give files away; a group of ours we may set
+        with suppress(PermissionError):
+            os.chown(new, owner, found.st_gid)
+            break
+    shutil.copystat(path, new)
+    os.utime(new)
 
-    Raises:
-        OSError: The folder cannot be written.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    stamp = f"{source.path.name}.{now:%Y%m%dT%H%M%S.%f}"
-    backup = next(
-        path for extra in count() if not (path := folder / (stamp + (f"-{extra:03}" if extra else ""))).exists()
-    )
-    replace_file(backup, source.data)
-    kept = sorted(folder.glob(f"{_literal(source.path.name)}.{'[0-9]' * 8}T*"))
-    for old in kept[:-BACKUPS_KEPT]:
-        old.unlink(missing_ok=True)
-    return backup
+
+def clear_stale_parts(folder: Path) -> None:
+    """Delete the unfinished files of writers that were killed here a day ago or earlier."""
+    for part in folder.glob(f"{PART_PREFIX}*"):
+        with suppress(OSError):
+            old = time.time() - part.stat().st_mtime > _STALE_PART_S
+            if old and re.fullmatch(r"[0-9a-f]{16}", part.name.removeprefix(PART_PREFIX)):
+                part.unlink()
+
+
+def path_digest(path: Path) -> str:
+    """A short name for the place of a file."""
+    return hashlib.sha256(str(path.resolve()).encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
 @contextmanager
@@ -117,10 +143,9 @@ def sheet_lock(path: Path, folder: Path) -> Iterator[None]:
     Raises:
         RunError: SHEET_BUSY after a minute; HOME_NOT_WRITABLE.
     """
-    name = hashlib.sha256(str(path.resolve()).encode("utf-8", "surrogateescape")).hexdigest()[:16]
     deadline = time.monotonic() + LOCK_TIMEOUT_S
-    with _lock_file(folder / f"sheet-{name}.lock") as file:
-        while not _try_lock(file.fileno()):
+    with _lock_file(folder / f"sheet-{path_digest(path)}.lock") as file:
+        while not _try_lock(file.fileno(), folder):
             if time.monotonic() > deadline:
                 raise RunError(
                     f"Another catalog3d has been writing {path.name} for a minute.",
@@ -136,38 +161,22 @@ def _lock_file(path: Path) -> IO[bytes]:
         path.parent.mkdir(parents=True, exist_ok=True)
         return path.open("ab")
     except OSError as exc:
-        raise RunError(
-            f"The folder {path.parent} cannot be written: {exc.strerror}.",
-            code="HOME_NOT_WRITABLE",
-            fix="Check who may write it.",
-        ) from exc
+        raise _not_writable(path.parent, exc) from exc
 
 
-def _try_lock(descriptor: int) -> bool:
+def _try_lock(descriptor: int, folder: Path) -> bool:
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
+    except OSError as exc:  # a file system without locks
+        raise _not_writable(folder, exc) from exc
     return True
 
 
-def _mark(path: Path) -> tuple[int, ...]:
-    try:
-        found = path.stat()
-    except OSError:
-        return ()
-    return (found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
-
-
-def _keep_mode(path: Path, new: Path) -> None:
-    try:
-        found = path.stat()
-    except FileNotFoundError:
-        return
-    with suppress(PermissionError):  # only root may give files away; the content matters more
-        os.chown(new, found.st_uid, found.st_gid)
-    new.chmod(stat.S_IMODE(found.st_mode))
-
-
-def _literal(name: str) -> str:
-    return "".join(f"[{character}]" if character in "*?[" else character for character in name)
+def _not_writable(folder: Path, exc: OSError) -> RunError:
+    return RunError(
+        f"The folder {folder} cannot be written: {exc.strerror}.",
+        code="HOME_NOT_WRITABLE",
+        fix="Check who may write it.",
+    )

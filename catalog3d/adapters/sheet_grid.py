@@ -1,4 +1,4 @@
-"""Collects rows of cells under the caps: headers first, blank rows skipped but counted."""
+"""Collects rows of cells under the caps: titles passed over, headers first, blank rows skipped but counted."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from catalog3d.adapters.sheet_document import HEADER_ROWS
 from catalog3d.errors import RunError
+from catalog3d.intake.headers import known_headers, looks_like_headers
 from catalog3d.intake.table import MAX_CELL_CHARS, MAX_CELLS, MAX_COLUMNS, MAX_ROWS, Row, SheetKind, Table, TableNote
 
 _INVISIBLE = "\ufeff\u200b\u200e\u200f"
@@ -25,6 +27,7 @@ class GridBuilder:
         self._shifts = shifts
         self._headers: tuple[str, ...] = ()
         self._header_row = 0
+        self._start: list[tuple[int, list[str]]] = []
         self._rows: list[Row] = []
         self._notes: list[TableNote] = []
         self._cells = 0
@@ -35,16 +38,40 @@ class GridBuilder:
         Raises:
             RunError: SHEET_TOO_LARGE.
         """
-        trimmed = [_trimmed(cell) for cell in cells]
+        trimmed = [_trimmed(cell) if cell else "" for cell in cells]
         while trimmed and not trimmed[-1]:
             trimmed.pop()
         if not trimmed:
             return
         if len(trimmed) > MAX_COLUMNS:
             raise self._too_large(f"more than {MAX_COLUMNS} columns in row {number}")
-        if not self._header_row:
-            self._header_row, self._headers = number, tuple(_one_line(cell) for cell in trimmed)
+        if self._header_row:
+            self._add_row(number, trimmed)
             return
+        self._start.append((number, trimmed))
+        if known_headers(self._start[0][1]) or looks_like_headers(trimmed) or number >= HEADER_ROWS:
+            self._find_headers()
+
+    def _find_headers(self) -> None:
+        """The first row that is not blank; below titles, the one that holds words for SKU and name.
+
+        Not further down than where write-back looks for them.
+        """
+        place = 0
+        if not known_headers(self._start[0][1]):
+            found = (
+                at for at, (row, cells) in enumerate(self._start) if row < HEADER_ROWS and looks_like_headers(cells)
+            )
+            place = next(found, 0)
+        self._header_row, cells = self._start[place]
+        self._headers = tuple(_one_line(cell) for cell in cells)
+        if place:
+            text = f"The headers stand in row {self._header_row}: the rows above them are not read."
+            self._notes.append(TableNote(row=0, column=None, code="TITLE_ROWS", message=text))
+        for number, trimmed in self._start[place + 1 :]:
+            self._add_row(number, trimmed)
+
+    def _add_row(self, number: int, trimmed: list[str]) -> None:
         self._cells += len(trimmed)
         if len(self._rows) >= MAX_ROWS:
             raise self._too_large(f"more than {MAX_ROWS:,} rows")
@@ -58,6 +85,8 @@ class GridBuilder:
         Raises:
             RunError: SHEET_EMPTY where not even headers came.
         """
+        if self._start and not self._header_row:
+            self._find_headers()
         if not self._header_row:
             raise RunError(
                 f"The sheet {self._path.name} is empty.",

@@ -2,17 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+import errno
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
 
+from catalog3d.adapters.sheet_backups import back_up, backups_of, thin_out
 from catalog3d.adapters.sheet_csv import CsvSheet
-from catalog3d.adapters.sheet_disk import Rename, SheetFile, back_up, open_elsewhere, read_sheet, replace_file
+from catalog3d.adapters.sheet_disk import (
+    SheetFile,
+    clear_stale_parts,
+    is_protected,
+    open_elsewhere,
+    read_sheet,
+    replace_file,
+)
 from catalog3d.adapters.sheet_document import UPDATED_COLUMN, SheetDocument
 from catalog3d.adapters.sheet_results import Values, read_results, results_path, write_results_file
+from catalog3d.adapters.sheet_swap import Swap, replace_unchanged
 from catalog3d.adapters.sheet_text import sniff_encoding
 from catalog3d.adapters.sheet_xlsx import XlsxSheet
 from catalog3d.errors import RunError
@@ -50,13 +60,15 @@ class SheetLayout:
     Attributes:
         sku_header: The team's header of the SKU column.
         status_header: The team's header of the asset status, or `3D Status`.
-        worksheet: Its name in a workbook; None = the first visible one with the SKU header.
+        handle_header: The team's header of the handle, which stands in for a blank SKU; "" = there is none.
+        worksheet: Its name in a workbook; None = the one that intake takes, or else the first with the SKU header.
         encoding: Of a CSV; None = found out as intake does.
         delimiter: Of a CSV; None = the one under which the SKU header is a cell.
     """
 
     sku_header: str
     status_header: str = STATUS_COLUMN
+    handle_header: str = ""
     worksheet: str | None = None
     encoding: str | None = None
     delimiter: str | None = None
@@ -64,9 +76,14 @@ class SheetLayout:
     def open(self, source: SheetFile) -> SheetDocument:
         """Read a sheet of either kind; raises RunError."""
         if source.data.startswith(_WORKBOOK_MAGIC):
-            return XlsxSheet(source.data, self.sku_header, worksheet=self.worksheet)
-        encoding = self.encoding or sniff_encoding(source.path)[0]
-        return CsvSheet(source.data, self.sku_header, encoding=encoding, delimiter=self.delimiter)
+            return XlsxSheet(source.data, self.sku_header, handle_header=self.handle_header, worksheet=self.worksheet)
+        return CsvSheet(
+            source.data,
+            self.sku_header,
+            handle_header=self.handle_header,
+            encoding=self.encoding or _encoding_of(source.path),
+            delimiter=self.delimiter,
+        )
 
     def header(self, column: str) -> str:
         """The header in the team's sheet of one of our columns."""
@@ -90,7 +107,7 @@ class SheetMerge:
     state: Path
     now: datetime
     target: Path | None
-    rename: Rename
+    swap: Swap
 
     @cached_property
     def columns(self) -> Mapping[str, str]:
@@ -101,13 +118,13 @@ class SheetMerge:
     def written(self) -> Path:
         return self.target or self.sheet
 
-    def merge(self, results: Values, *, merge_lossy: bool) -> WriteBack:
+    def merge(self, results: Callable[[], Values], *, merge_lossy: bool) -> WriteBack:
         """Write into the sheet itself (or the rehearsal copy); RunError if that is not safe."""
         beside = results_path(self.written)
-        said = merged_values(read_results(beside), results)
         for _ in range(_ATTEMPTS):
             source = read_sheet(self.sheet)
             document = self.layout.open(source)
+            said = merged_values(read_results(beside), results())
             plan = self._plan(document, said)
             if not plan.cells and self.target is None:
                 self._retire(beside)
@@ -116,13 +133,12 @@ class SheetMerge:
                 raise _lossy(document.lossy)
             self._refuse_open()
             content = document.render(plan.cells, plan.new_columns)
-            if source.changed_since:
-                continue
             if beside.exists():  # killed after the replace, the next run must not put older results over newer ones
-                write_results_file(beside, said, rename=self.rename)
-            backup = self._write(source, content)
-            self._retire(beside)
-            return self._done(plan, backup)
+                write_results_file(beside, said, like=self.sheet)
+            is_written, backup = self._write(source, content)
+            if is_written:
+                self._retire(beside)
+                return self._done(plan, backup)
         raise RunError(
             f"{self.sheet.name} is being changed by someone else right now.",
             code="SHEET_BUSY",
@@ -135,7 +151,7 @@ class SheetMerge:
         waiting = self._waiting(path)
         values = merged_values(waiting, results)
         if values != waiting:
-            write_results_file(path, values, rename=self.rename)
+            write_results_file(path, values, like=self.sheet)
         return WriteBack(
             path=path,
             sidecar=True,
@@ -150,11 +166,12 @@ class SheetMerge:
             return read_results(path)
         except RunError:
             # Ours, but someone made it unreadable: set aside, never overwritten.
-            path.replace(path.with_name(f"{path.stem}.{self.now:%Y%m%dT%H%M%S%f}{path.suffix}"))
+            with _said_plainly(path.name):
+                path.replace(path.with_name(f"{path.stem}.{self.now:%Y%m%dT%H%M%S%f}{path.suffix}"))
             return {}
 
     def _refuse_open(self) -> None:
-        lock = open_elsewhere(self.written.resolve())
+        lock = open_elsewhere(self.written)
         if lock:
             raise RunError(
                 f"It seems to be open in a spreadsheet program (there is a file {lock} beside it).",
@@ -200,25 +217,23 @@ class SheetMerge:
         """Move the results file to the backups; if that fails it stays, and merging it again changes nothing."""
         with suppress(OSError, RunError):
             if beside.exists():
-                back_up(read_sheet(beside), self.state / "backups", self.now)
+                folder = backups_of(beside, self.state)
+                back_up(read_sheet(beside), folder, self.now)
                 beside.unlink()
+                thin_out(folder)
 
-    def _write(self, source: SheetFile, content: bytes) -> Path | None:
-        try:
-            if self.target is not None:
-                if self.target.exists() and read_sheet(self.target).data == content:
-                    return None
-                replace_file(self.target, content, rename=self.rename)
-                return None
-            backup = back_up(source, self.state / "backups", self.now)
-            replace_file(source.path, content, rename=self.rename)
-        except OSError as exc:
-            raise RunError(
-                f"It could not be replaced: {exc.strerror}.",
-                code="SHEET_NOT_WRITABLE",
-                fix="Close it wherever it is open and check who may write it, then run `catalog3d sync`.",
-            ) from exc
-        return backup
+    def _write(self, source: SheetFile, content: bytes) -> tuple[bool, Path | None]:
+        """Whether it is written, and the backup; it is not if somebody saved the sheet since it was read."""
+        with _said_plainly("It"):
+            clear_stale_parts(source.path.parent)
+            if self.target is None:
+                if is_protected(source.path):
+                    raise PermissionError(errno.EACCES, "the file is write-protected")
+                backup = replace_unchanged(source, content, backups_of(source.path, self.state), self.now, self.swap)
+                return backup is not None, backup
+            if not self.target.exists() or read_sheet(self.target).data != content:
+                replace_file(self.target, content, like=self.sheet)
+        return True, None
 
     def _done(self, plan: _Plan, backup: Path | None) -> WriteBack:
         message = ""
@@ -236,6 +251,30 @@ def merged_values(*layers: Values) -> Values:
         for sku, values in layer.items():
             merged.setdefault(sku, {}).update(values)
     return merged
+
+
+@contextmanager
+def _said_plainly(what: str) -> Iterator[None]:
+    """What the disk refuses, as an error that says what to do."""
+    try:
+        yield
+    except OSError as exc:
+        raise RunError(
+            f"{what} could not be replaced: {exc.strerror or type(exc).__name__}.",
+            code="SHEET_NOT_WRITABLE",
+            fix="Close it wherever it is open and check who may write it, then run `catalog3d sync`.",
+        ) from exc
+
+
+def _encoding_of(path: Path) -> str:
+    try:
+        return sniff_encoding(path)[0]
+    except OSError as exc:
+        raise RunError(
+            f"The sheet {path.name} cannot be read: {exc.strerror}.",
+            code="SHEET_UNREADABLE",
+            fix="Check who may read the file.",
+        ) from exc
 
 
 def _lossy(found: Sequence[str]) -> RunError:

@@ -11,9 +11,10 @@ from openpyxl import Workbook
 from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 from openpyxl.styles import Font
 
+from catalog3d.adapters.sheet_cells import as_it_was, harmless, plain_value, workbook_text
 from catalog3d.adapters.sheet_csv import CsvSheet
-from catalog3d.adapters.sheet_disk import Rename, read_sheet, replace_file
-from catalog3d.adapters.sheet_document import FORMULA_MARKS, SheetDocument, clean_value
+from catalog3d.adapters.sheet_disk import read_sheet, replace_file
+from catalog3d.adapters.sheet_document import SheetDocument
 from catalog3d.adapters.sheet_xlsx import XlsxSheet
 from catalog3d.errors import RunError
 from catalog3d.sheet_columns import OUR_COLUMNS
@@ -45,25 +46,28 @@ def read_results(path: Path) -> Values:
         raise RunError(f"{path.name}: {exc.message}", code=exc.code, fix="Restore or delete that file.") from exc
     columns = [column for column in OUR_COLUMNS if document.has(column)]
     return {
-        _as_it_was(sku): {column: _as_it_was(document.value(row, column)) for column in columns}
+        as_it_was(sku): {column: as_it_was(document.value(row, column)) for column in columns}
         for row, sku in document.skus
     }
 
 
-def write_results_file(path: Path, values: Mapping[str, Mapping[str, str]], *, rename: Rename) -> None:
+def write_results_file(path: Path, values: Mapping[str, Mapping[str, str]], *, like: Path) -> None:
     """Write a results file whole.
+
+    Args:
+        like: The sheet: who may read the one may read the other.
 
     Raises:
         RunError: SHEET_NOT_WRITABLE.
     """
     rows = [[_SKU, *OUR_COLUMNS]]
     rows += [
-        [ILLEGAL_CHARACTERS_RE.sub("", sku), *(clean_value(found.get(column, "")) for column in OUR_COLUMNS)]
+        [ILLEGAL_CHARACTERS_RE.sub("", sku), *(plain_value(found.get(column, "")) for column in OUR_COLUMNS)]
         for sku, found in values.items()
     ]
     data = _workbook(rows) if path.suffix == ".xlsx" else _csv(rows)
     try:
-        replace_file(path, data, rename=rename)
+        replace_file(path, data, like=like)
     except OSError as exc:
         raise RunError(
             f"{path} cannot be written: {exc.strerror}.",
@@ -78,7 +82,7 @@ def _workbook(rows: list[list[str]]) -> bytes:
     sheet.title = "Results"
     for number, row in enumerate(rows, 1):
         for column, text in enumerate(row, 1):
-            cell = sheet.cell(number, column, text)
+            cell = sheet.cell(number, column, workbook_text(text))
             cell.data_type = "s"  # never a formula, whatever it starts with
             cell.font = Font(bold=number == 1)
     sheet.freeze_panes = "A2"
@@ -89,13 +93,5 @@ def _workbook(rows: list[list[str]]) -> bytes:
 
 def _csv(rows: list[list[str]]) -> bytes:
     target = io.StringIO()
-    csv.writer(target).writerows([[_harmless(text) for text in row] for row in rows])
+    csv.writer(target).writerows([[harmless(text) for text in row] for row in rows])
     return target.getvalue().encode("utf-8-sig")
-
-
-def _harmless(text: str) -> str:
-    return f"'{text}" if text.startswith(FORMULA_MARKS) else text
-
-
-def _as_it_was(text: str) -> str:
-    return text[1:] if text.startswith("'") and text[1:].startswith(FORMULA_MARKS) else text

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from charset_normalizer import from_bytes
 
+from catalog3d.adapters.sheet_document import HEADER_ROWS
 from catalog3d.adapters.sheet_grid import GridBuilder
 from catalog3d.errors import RunError
 from catalog3d.intake.headers import known_headers
@@ -83,12 +84,12 @@ def _score(sample: str, delimiter: str) -> tuple[int, float, int]:
     except csv.Error:
         return (0, 0.0, 0)
     filled = [record for record in records if any(cell.strip() for cell in record)]
-    if not filled or len(filled[0]) < 2:
+    wide = [record for record in filled if len(record) > 1]
+    if not wide:
         return (0, 0.0, 0)
-    widths = Counter(len(record) for record in filled)
-    width, often = widths.most_common(1)[0]
-    even = often / len(filled) if width > 1 else 0.0
-    return (known_headers(filled[0][:MAX_COLUMNS]), even, width)
+    width, often = Counter(len(record) for record in wide).most_common(1)[0]
+    known = max(known_headers(record[:MAX_COLUMNS]) for record in wide[:HEADER_ROWS])
+    return (known, often / len(filled), width)
 
 
 def _decodes(path: Path, encoding: str) -> bool:

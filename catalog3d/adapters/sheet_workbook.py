@@ -12,17 +12,18 @@ from typing import Any
 
 import openpyxl
 
+from catalog3d.adapters.sheet_cells import from_workbook
+from catalog3d.adapters.sheet_document import HEADER_ROWS
 from catalog3d.adapters.sheet_grid import GridBuilder
 from catalog3d.errors import Catalog3DError, RunError
-from catalog3d.intake.headers import known_headers
+from catalog3d.intake.headers import known_headers, looks_like_headers
 from catalog3d.intake.table import MAX_COLUMNS, Table
 
 # 200,000 rows of 50 short cells are about 400 MB of XML; what unpacks to more is a bomb or a database.
 MAX_UNZIPPED_BYTES = 500 * 1024 * 1024
 _MAX_PARTS = 10_000
 # Excel's own limit ("Excel specifications and limits"): a row number beyond it is not a sheet's.
-_EXCEL_ROWS = 1_048_576
-_PEEK_ROWS = 20
+EXCEL_ROWS = 1_048_576
 # Excel keeps 15 significant digits of a number; longer ones have lost the rest.
 _EXACT_DIGITS = 15
 
@@ -88,11 +89,10 @@ def _check_archive(path: Path) -> bool:
 def _read(path: Path, *, pasted_pictures: bool) -> Table:
     book = openpyxl.load_workbook(path, read_only=True, data_only=True, keep_links=False)
     try:
-        visible = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"]
-        sheets = visible or list(book.worksheets)
-        sheet = _product_sheet(sheets)
+        sheets = shown_sheets(book)
+        sheet = product_sheet(sheets)
         builder = GridBuilder(path, shifts=False)
-        for number, texts in _rows(sheet, _EXCEL_ROWS):
+        for number, texts in _rows(sheet, EXCEL_ROWS):
             builder.add(number, texts)
         others = tuple(str(other.title) for other in sheets if other is not sheet)
         return builder.table(
@@ -102,12 +102,18 @@ def _read(path: Path, *, pasted_pictures: bool) -> Table:
         book.close()
 
 
-def _product_sheet(sheets: list[Any]) -> Any:
-    """The first worksheet whose first row with contents holds headers that we know, else the first with contents."""
-    starts = [(sheet, next((texts for _, texts in _rows(sheet, _PEEK_ROWS) if any(texts)), [])) for sheet in sheets]
-    known = (sheet for sheet, texts in starts if known_headers(texts) >= 2)
-    filled = (sheet for sheet, texts in starts if texts)
-    return next(known, None) or next(filled, None) or sheets[0]
+def shown_sheets(book: Any) -> list[Any]:
+    """The visible worksheets of a workbook; all where none is."""
+    return [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"] or list(book.worksheets)
+
+
+def product_sheet(sheets: list[Any]) -> Any:
+    """The first worksheet that begins with headers we know, else the first with such below a title, else one with contents."""
+    starts = [(sheet, [texts for _, texts in _rows(sheet, HEADER_ROWS) if any(texts)]) for sheet in sheets]
+    known = (sheet for sheet, rows in starts if rows and known_headers(rows[0]) >= 2)
+    titled = (sheet for sheet, rows in starts if any(looks_like_headers(texts) for texts in rows))
+    filled = (sheet for sheet, rows in starts if rows)
+    return next(known, None) or next(titled, None) or next(filled, None) or sheets[0]
 
 
 def _rows(sheet: Any, last: int) -> Iterator[tuple[int, list[str]]]:
@@ -130,7 +136,7 @@ def text_of(value: Any, number_format: str) -> str:
         return value.isoformat()
     if isinstance(value, (int, float)):
         return _number_text(value, number_format)
-    return str(value)
+    return from_workbook(str(value))
 
 
 def _number_text(value: float, number_format: str) -> str:

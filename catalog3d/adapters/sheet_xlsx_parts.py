@@ -6,7 +6,6 @@ import copy
 import io
 import re
 import zipfile
-import zlib
 
 from catalog3d.errors import RunError
 
@@ -14,6 +13,7 @@ MAX_PARTS = 5_000
 MAX_UNPACKED_BYTES = 400_000_000
 """Four times the largest sheet file we read; a zip bomb unpacks to more."""
 
+_PACKINGS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)  # ECMA-376 part 2 allows no other
 _OLE_MAGIC = b"\xd0\xcf\x11\xe0"  # [MS-CFB]: an old .xls, or a password-protected .xlsx
 
 # Part name -> what it is to a person. Found by loading and saving workbooks with openpyxl 3.1 and from its reader.
@@ -52,13 +52,14 @@ def open_parts(data: bytes) -> zipfile.ZipFile:
         raise _unreadable("is protected by a password, or is an old .xls file", "Save it as a plain .xlsx file.")
     try:
         archive = zipfile.ZipFile(io.BytesIO(data))
-    except (zipfile.BadZipFile, ValueError, NotImplementedError) as exc:
+    except Exception as exc:  # zipfile raises anything on a damaged archive
         raise _unreadable("is damaged", "Open it in your spreadsheet program and save it again.") from exc
     infos = archive.infolist()
     names = [info.filename for info in infos]
     if len(infos) > MAX_PARTS or sum(info.file_size for info in infos) > MAX_UNPACKED_BYTES:
         raise _unreadable("unpacks to more than 400 MB", "Move large content to another workbook.")
-    if len(set(names)) != len(names) or any(info.flag_bits & 0x1 for info in infos):
+    odd = any(info.flag_bits & 0x1 or info.compress_type not in _PACKINGS for info in infos)
+    if odd or len(set(names)) != len(names):
         raise _unreadable("is packed in an unusual way", "Open it in your spreadsheet program and save it again.")
     return archive
 
@@ -71,7 +72,7 @@ def read_part(archive: zipfile.ZipFile, name: str) -> bytes:
     """
     try:
         return archive.read(name)
-    except (KeyError, zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, OSError) as exc:
+    except Exception as exc:  # zipfile raises anything on a damaged archive
         raise _unreadable("is damaged", "Open it in your spreadsheet program and save it again.") from exc
 
 

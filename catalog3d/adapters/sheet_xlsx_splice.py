@@ -16,6 +16,7 @@ from xml.sax.saxutils import escape
 from openpyxl.utils.cell import column_index_from_string, coordinate_from_string, get_column_letter, range_boundaries
 from openpyxl.utils.exceptions import CellCoordinatesException
 
+from catalog3d.adapters.sheet_cells import workbook_text
 from catalog3d.errors import RunError
 
 _TAG = re.compile(rb"<[^\s/>]+(?:\s+[^\s=]+\s*=\s*(?:\"[^\"]*\"|'[^']*'))*\s*(/?)>")
@@ -54,13 +55,14 @@ def splice_cells(xml: bytes, edits: Mapping[int, Mapping[int, str]], header_row:
     New cells of the header row take the style of the last header.
 
     Raises:
-        RunError: SHEET_UNSAFE if a cell holds a formula, is part of a merged range, or the XML is not as expected.
+        RunError: SHEET_UNSAFE if a cell holds a formula or the result of one, is part of a merged range, or the XML
+            is not as expected.
     """
     scan = _Scan(xml, frozenset(edits))
     lost = edits.keys() - scan.rows.keys()
     if lost:
         raise _unsafe(f"row {min(lost)} is not where it was read")
-    scan.refuse_merged(edits)
+    scan.refuse_ranges(edits)
     replacements = [
         edit for number, cells in edits.items() for edit in _row_edits(xml, scan.rows[number], cells, header_row)
     ]
@@ -74,7 +76,7 @@ class _Scan:
 
     def __init__(self, xml: bytes, wanted: frozenset[int]) -> None:
         self.rows: dict[int, _Row] = {}
-        self.merged: list[tuple[int, int, int, int]] = []
+        self._ranges: list[tuple[tuple[int, int, int, int], str]] = []
         self._dimension: tuple[int, int, tuple[int, int, int, int]] | None = None
         self._xml = xml
         self._wanted = wanted
@@ -84,14 +86,14 @@ class _Scan:
         self._last_column = 0
         self._parse()
 
-    def refuse_merged(self, edits: Mapping[int, Mapping[int, str]]) -> None:
+    def refuse_ranges(self, edits: Mapping[int, Mapping[int, str]]) -> None:
         columns = {column for cells in edits.values() for column in cells}
-        for left, top, right, bottom in self.merged:
+        for (left, top, right, bottom), what in self._ranges:
             if not any(left <= column <= right for column in columns):
                 continue
             for number in (number for number in edits if top <= number <= bottom):
                 if any(left <= column <= right and (number, column) != (top, left) for column in edits[number]):
-                    raise _unsafe(f"one of our cells in row {number} is part of merged cells")
+                    raise _unsafe(f"one of our cells in row {number} is part of {what}")
 
     def dimension_edit(self, widest: int) -> list[Edit]:
         """The used range, widened: some readers look no further than it says."""
@@ -127,10 +129,10 @@ class _Scan:
             self._start_row(at, prefix, attributes)
         elif path == ["sheetData", "row", "c"]:
             self._start_cell(at, attributes)
-        elif path == ["sheetData", "row", "c", "f"] and self._row:
-            self._row.cells[-1].formula = True
+        elif path == ["sheetData", "row", "c", "f"]:
+            self._start_formula(attributes)
         elif path == ["mergeCells", "mergeCell"]:
-            self.merged.append(_boundaries(attributes))
+            self._ranges.append((_boundaries(attributes), "merged cells"))
         elif path == ["dimension"]:
             self._dimension = (at, self._tag(at).end(), _boundaries(attributes))
 
@@ -157,6 +159,12 @@ class _Scan:
         tag = self._tag(at)
         cell.end = tag.end() if tag[1] else 0
         self._row.cells.append(cell)
+
+    def _start_formula(self, attributes: dict[str, str]) -> None:
+        if self._row:
+            self._row.cells[-1].formula = True
+        if attributes.get("t") in ("array", "dataTable") and "ref" in attributes:
+            self._ranges.append((_boundaries(attributes), "the cells that one formula fills"))
 
     def _end(self, at: int) -> None:
         path, self._path = self._path[1:], self._path[:-1]
@@ -214,7 +222,7 @@ def _cell_xml(row: _Row, column: int, style: str, text: str) -> bytes:
     attributes = f'r="{get_column_letter(column)}{row.number}"' + (f' s="{style}"' if style.isdigit() else "")
     if not text:
         return f"<{prefix}c {attributes}/>".encode()
-    inner = f'<{prefix}is><{prefix}t xml:space="preserve">{escape(text)}</{prefix}t></{prefix}is>'
+    inner = f'<{prefix}is><{prefix}t xml:space="preserve">{escape(workbook_text(text))}</{prefix}t></{prefix}is>'
     return f'<{prefix}c {attributes} t="inlineStr">{inner}</{prefix}c>'.encode()
 
 

@@ -133,9 +133,10 @@ def _pictures_in(folder: Path) -> list[Path]:
     """
     pictures = [Path(file) for file in index_pictures(folder, folder).files]
     for picture in pictures:
-        if not str(picture.relative_to(folder)).isprintable():
+        name = str(picture.relative_to(folder))
+        if not name.isprintable():
             raise RunError(
-                f"The name of the photo {picture.name!a} holds a character that a sheet cannot show.",
+                f"The name of the photo {name!a} holds a character that a sheet cannot show.",
                 code="PHOTO_NAME_BAD",
                 fix="Rename the file, or its folder.",
             )

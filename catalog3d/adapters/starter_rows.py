@@ -15,7 +15,6 @@ from itertools import groupby
 from pathlib import Path
 
 from catalog3d.adapters.picture_index import index_pictures
-from catalog3d.adapters.sheet_document import FORMULA_MARKS
 from catalog3d.errors import RunError
 from catalog3d.intake.fields import MAX_SKU_CHARS
 from catalog3d.intake.picture_files import PICTURE_SUFFIXES, FileIndex, folded, slot_in
@@ -31,7 +30,7 @@ HEADER = (
 # CH123_Modern_Dining_Chair: a code with a digit, then words.
 _CODE_AND_NAME = re.compile(r"(?P<code>(?=[^\s_]*\d)[^\s_]{3,})[\s_]+(?:-[\s_]+)?(?P<name>.*[^\W\d_]{3}.*)")
 _SEPARATOR = re.compile(r"[ _.\-]")
-_NUMBER = re.compile(r"\d{1,2}")
+_LAST_NUMBER = re.compile(r"[ _.\-](\d{1,2})$")
 # Views are numbered from 0, 1 or, beside a photo without a number, 2: the 96 of `404.038.96` belongs to the SKU.
 _LAST_FIRST_NUMBER = 2
 
@@ -100,12 +99,15 @@ class _Names:
     """Tells views of one product from photos of several products, by all names together."""
 
     def __init__(self, pictures: Sequence[Path], photos: Path) -> None:
+        self._whole = {path: _placed(path.parent, path.stem, photos) for path in pictures}
         self._views = {
             path: view
             for place, group in groupby(pictures, key=lambda path: path.parent)
             for path, view in _views(list(group), place, photos)
         }
-        self._whole = {_whole(path).key for path in pictures}
+        self._products = {whole.key for whole in self._whole.values()} | {
+            view.key for path, view in self._views.items() if not path.stem.startswith(view.base)
+        }
         self._sided = {view.key for view in self._views.values() if view.side is not None}
         self._faces = {view.key for view in self._views.values() if view.side not in (None, Slot.DETAIL)}
         self._first_number: dict[_Key, int] = {}
@@ -115,17 +117,18 @@ class _Names:
 
     def read(self, path: Path) -> _Reading:
         """As a view, or as a product of its own where the end of its name is more likely part of the product's."""
-        view, whole = self._views.get(path), _whole(path)
+        view, whole = self._views.get(path), self._whole[path]
         if view is None or whole.key in self._sided:
             return whole
-        is_view = self._numbered(view) or (view.side is not None and view.key in self._faces | self._whole)
-        return view if is_view else whole
+        is_known = view.key in self._faces or view.key in self._products
+        return view if (view.side is not None and is_known) or self._is_numbered(view) else whole
 
-    def _numbered(self, view: _Reading) -> bool:
+    def _is_numbered(self, view: _Reading) -> bool:
         """Whether the product has numbered views: `CH123_1`, `chair_2` beside `chair`; not `IMG_01` or `CH-12`."""
         if self._first_number.get(view.key, _LAST_FIRST_NUMBER + 1) > _LAST_FIRST_NUMBER:
             return False
-        return view.key in self._whole | self._sided or any(char.isdigit() for char in view.base)
+        is_known = view.key in self._products or view.key in self._sided
+        return is_known or any(char.isdigit() for char in view.base)
 
 
 def _views(pictures: Sequence[Path], place: Path, photos: Path) -> Iterator[tuple[Path, _Reading]]:
@@ -135,18 +138,17 @@ def _views(pictures: Sequence[Path], place: Path, photos: Path) -> Iterator[tupl
         stem = path.stem
         bases = (stem[: match.start()] for match in _SEPARATOR.finditer(stem))
         base = next((base for base in bases if any(found == str(path) for _, found in index.sided(base))), "")
-        end = stem[len(base) :].strip(" _.-")
-        side = slot_in(stem) if base else slot_in(f"{place.name}_{stem}")
-        number = int(end) if side is None and _NUMBER.fullmatch(end) else None
-        if base and folded(base) != folded(place.name):
-            yield path, _Reading(place=place, base=base, side=side, number=number)
-        elif (base or side or number is not None) and place != photos:
-            # A folder called like the product: CH123/CH123_front.jpg, CH123/front.jpg
-            yield path, _Reading(place=place.parent, base=place.name, side=side, number=number)
+        if not base and place != photos:  # CH123/front.jpg: the folder is the product
+            base, stem = place.name, f"{place.name}_{stem}"
+        side, number = slot_in(stem), _LAST_NUMBER.search(stem)
+        if base and (side or number):
+            yield path, _placed(place, base, photos, side=side, number=int(number[1]) if number and not side else None)
 
 
-def _whole(path: Path) -> _Reading:
-    return _Reading(place=path.parent, base=path.stem)
+def _placed(place: Path, base: str, photos: Path, *, side: Slot | None = None, number: int | None = None) -> _Reading:
+    """A reading; in a folder that is called like the product, the product lies beside that folder."""
+    named_alike = place != photos and folded(place.name) == folded(base)
+    return _Reading(place=place.parent if named_alike else place, base=base, side=side, number=number)
 
 
 def _one_of_each_name(pictures: Sequence[Path]) -> list[Path]:
@@ -176,11 +178,14 @@ def _named(path: Path, folder: Path, photos: Path, viewer: Viewer) -> str:
     Raises:
         RunError: PHOTO_NAME_BAD.
     """
+    # A spreadsheet program takes a cell that begins with another character for a formula.
+    if path.parent == photos and path.name[0].isalnum() and _reads_as(path.name, [path], viewer):
+        return path.name
     inside = path.relative_to(folder).as_posix()
-    for text in (path.name, inside) if path.parent == photos else (inside,):
-        if not text.startswith(FORMULA_MARKS) and _reads_as(text, [path], viewer):
-            return text
-    raise _name_bad(path)
+    text = inside if "/" in inside else f"./{inside}"
+    if not _reads_as(text, [path], viewer):
+        raise _name_bad(path)
+    return text
 
 
 def _reads_as(text: str, paths: Sequence[Path], viewer: Viewer) -> bool:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import random
-import socket
 import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
@@ -79,7 +77,7 @@ def open_catalog(start: Path, *, rehearse: bool = False, offline: bool = False) 
             registry=registry,
             store=store,
             library=Library(store),
-            holders=HolderFiles(home.shared / "holders"),
+            holders=_holders(home),
             pictures=PictureShelf(home.shared / "pictures", known=registry.pixels),
             clock=clock,
         )
@@ -103,9 +101,16 @@ async def open_run(
     """
     async with AsyncExitStack() as stack:
         link, balance = await _generator(catalog, stack)
-        holder = f"{socket.gethostname()[:30]}-{os.getpid()}-{run_id[-6:]}"
-        stack.enter_context(HolderFiles(catalog.home.shared / "holders").living(holder))
-        keeper = LeaseKeeper(catalog.registry, holder)
+        _require_wallet(planned, balance)
+        holders = _holders(catalog.home)
+        holder = holders.name_of(run_id)
+        stack.enter_context(holders.living(holder))
+        loop = asyncio.get_running_loop()
+
+        def registry_lost() -> None:
+            loop.call_soon_threadsafe(_stop_without_registry, context)
+
+        keeper = LeaseKeeper(catalog.registry, holder, on_lost=registry_lost)
         keeper.start()
         stack.push_async_callback(asyncio.to_thread, keeper.stop)
         inspector = MeshInspector()
@@ -121,16 +126,51 @@ async def open_run(
             random=random.SystemRandom(),
             inspector=inspector,
             started_at=catalog.clock.now(),
+            slot_patience_s=2 * catalog.settings.tripo.deadline_s,
             link=link,
             keeper=keeper,
             balance=balance,
         )
-        newest = catalog.registry.catalog.newest_assets()
-        for item in planned.plan.todo:
-            if item.product is not None:
-                may_pay = item.credits > 0 or item.sku not in newest
-                context.work[item.sku] = SkuWork(product=item.product, may_pay=may_pay)
+        context.work.update(_work_of(catalog, planned))
+        stack.callback(context.threads.shutdown)
         yield context
+
+
+def _work_of(catalog: OpenCatalog, planned: Planned) -> dict[str, SkuWork]:
+    newest = catalog.registry.catalog.newest_assets()
+    work = {}
+    for item in planned.plan.todo:
+        if item.product is not None:
+            asset = newest.get(item.sku)
+            work[item.sku] = SkuWork(
+                product=item.product,
+                may_pay=item.credits > 0 or asset is None,
+                before=item.status,
+                own_generation=asset.generation_id if asset else None,
+            )
+    return work
+
+
+def _require_wallet(planned: Planned, balance: Decimal | None) -> None:
+    """Stop before anything is uploaded when the wallet cannot pay for a single model of the plan."""
+    prices = [item.credits for item in planned.plan.todo if item.credits > 0]
+    if prices and len(prices) == len(planned.plan.todo) and balance is not None and balance < min(prices):
+        raise RunError(
+            f"The Tripo wallet holds {balance} credits, and the cheapest model of this run costs {min(prices)}.",
+            code="NO_CREDITS",
+            fix="Buy API credits (credits of Tripo Studio are not API credits), then run again: nothing was spent.",
+        )
+
+
+def _stop_without_registry(context: RunContext) -> None:
+    context.stop(
+        RunError("The registry does not answer any more.", code="REGISTRY_BUSY", fix="Is the database running?")
+    )
+    context.brake()
+
+
+def _holders(home: Home) -> HolderFiles:
+    return HolderFiles(home.shared / "holders")
 
 
 def caps_of(catalog: OpenCatalog, request: RunRequest) -> Caps:

@@ -23,7 +23,7 @@ def check(
     offline: Annotated[bool, typer.Option("--offline", help="Look at nothing outside this machine.")] = False,
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")] = False,
 ) -> None:
-    """Read a sheet, report every problem of every row, and price the run. Spends nothing, changes nothing.
+    """Read a sheet, report every problem of every row, and price the run. Spends nothing, and the sheet stays as it is.
 
     Exit code: 0 all rows usable, 1 some are not, 2 the sheet cannot be read.
     """

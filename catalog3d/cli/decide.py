@@ -11,6 +11,7 @@ from rich.markup import escape
 
 from catalog3d.adapters.wiring import open_catalog
 from catalog3d.asset import REJECT_REASONS, Approval
+from catalog3d.asset_record import APPROVED
 from catalog3d.cli.errors import console, sentence_on_error
 from catalog3d.stages.decide import Decided
 from catalog3d.stages.decide import decide as decide_asset
@@ -28,7 +29,8 @@ def approve(sku: Sku, version: Version = 0, note: Note = "") -> None:
     """
     with sentence_on_error(json_=False, exit_code=REFUSED), open_catalog(Path.cwd()) as catalog:
         done = decide_asset(catalog, sku, Approval.APPROVED, person=getpass.getuser(), note=note, version=version)
-        _say(f"[green]Approved[/] {escape(done.asset.file)}: {escape(catalog.store.location('approved/'))}", done)
+        place = catalog.store.location(f"{APPROVED}{done.asset.file}")
+        _say(f"[green]Approved[/] {escape(sku)} V{done.asset.version}: {escape(place)}", done)
 
 
 def reject(

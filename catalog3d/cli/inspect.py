@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +14,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from catalog3d.adapters.mesh_process import MeshInspector
+from catalog3d.adapters.mesh_process import MeshInspector, is_file
 from catalog3d.cli.errors import COULD_NOT_START, console, print_json, sentence_on_error
 from catalog3d.errors import RunError
 from catalog3d.mesh.profiles import DEFAULT_PROFILE, PROFILES
@@ -44,10 +45,12 @@ def inspect(
     """
     with sentence_on_error(json_=json_, exit_code=COULD_NOT_START):
         for path in files:
-            if not path.is_file():
-                raise RunError(f"There is no file {path}.", code="FILE_MISSING", fix="Check the path.")
+            if not is_file(path):
+                raise RunError(f"There is no file {_shown(path)}.", code="FILE_MISSING", fix="Check the path.")
         declared = None if product is None else read_product(product)
-        reports = [(str(path), report) for path, report in zip(files, _reports(files, profile, declared), strict=True)]
+        reports = [
+            (_shown(path), report) for path, report in zip(files, _reports(files, profile, declared), strict=True)
+        ]
         if json_:
             print_json(files_json(reports))
         else:
@@ -55,6 +58,11 @@ def inspect(
             for shown, report in reports:
                 out.print(report_view(shown, report))
     raise typer.Exit(1 if any(report.verdict is Verdict.FAIL for _, report in reports) else 0)
+
+
+def _shown(path: Path) -> str:
+    """A path as text; a name that is none gets question marks, for JSON has no other way to say it."""
+    return os.fsencode(path).decode("utf-8", "replace")
 
 
 def _reports(files: list[Path], profile: str, product: Product | None) -> list[MeshReport]:
@@ -88,9 +96,7 @@ def read_product(path: Path) -> Product:
     """
     fix = 'It should read {"dimensions": {"width": 0.45, "height": 0.9, "depth": 0.5}}, in metres.'
     try:
-        if path.stat().st_size > MAX_PRODUCT_BYTES:
-            raise RunError(f"{path} is larger than 1 MB.", code="PRODUCT_INVALID", fix=fix)
-        text = path.read_text(encoding="utf-8-sig")
+        text = _text_of(path)
         sides = _ProductFile.model_validate(json.loads(text)).dimensions
     except (OSError, ValueError, RecursionError) as exc:
         what = exc.errors(include_url=False)[0]["msg"] if isinstance(exc, ValidationError) else str(exc)
@@ -104,6 +110,15 @@ def read_product(path: Path) -> Product:
         width_m=_said(width), height_m=_said(sides.height), depth_m=_said(depth), text=plain(text, 200)
     )
     return Product(sku="", name=path.stem, row=0, dimensions=dimensions)
+
+
+def _text_of(path: Path) -> str:
+    # Read, not asked for its size: what a shell pipes in has none.
+    with path.open("rb") as file:
+        content = file.read(MAX_PRODUCT_BYTES + 1)
+    if len(content) > MAX_PRODUCT_BYTES:
+        raise ValueError("it is larger than 1 MB")
+    return content.decode("utf-8-sig")
 
 
 def _said(side: float | None) -> float | None:

@@ -1,22 +1,28 @@
-"""Live progress of a run, and what Ctrl-C does to it."""
+"""Live progress of a run."""
 
 from __future__ import annotations
 
-import asyncio
-import signal
 import threading
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TaskID,
+    TextColumn,
+    TimeElapsedColumn,
+)
 
 from catalog3d.report import RunReport
 from catalog3d.stages.context import RunContext
 from catalog3d.status import HAS_MODEL, NEEDS_PERSON, Stage
 
-SECOND_CTRL_C = 130
+STOPPING = "\nStopping: nothing new starts, paid models are kept for the next run. Ctrl-C again ends at once."
 _REFRESH_S = 0.25
 _WORDS = {
     Stage.VALIDATE_FIELDS: "preparing photos",
@@ -46,11 +52,8 @@ class RunProgress:
         self._done = threading.Event()
 
     def __call__(self, context: RunContext) -> None:
-        """A run starts: follow it, and let Ctrl-C stop it gently."""
+        """A run starts: follow it."""
         self._context = context
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGINT, signal.SIGTERM):
-            loop.add_signal_handler(number, self._asked_to_stop)
 
     @property
     def report(self) -> RunReport | None:
@@ -70,26 +73,16 @@ class RunProgress:
                 self._done.set()
                 thread.join(timeout=2)
 
-    def _draw(self, task: object) -> None:
+    def _draw(self, task: TaskID) -> None:
+        told = False
         while not self._done.wait(_REFRESH_S):
             context = self._context
             if context is None:
                 continue
-            self._bar.update(
-                task,  # type: ignore[arg-type]
-                total=len(context.work),
-                completed=len(context.ended),
-                description=sentence(context),
-            )
-
-    def _asked_to_stop(self) -> None:
-        context = self._context
-        if context is None or context.stopped_by is not None:
-            raise SystemExit(SECOND_CTRL_C)
-        self._console.print(
-            "\nStopping: nothing new starts, paid models are kept for the next run. Ctrl-C again ends at once."
-        )
-        context.brake()
+            if context.braked and not told:
+                told = True
+                self._console.print(STOPPING)
+            self._bar.update(task, total=len(context.work), completed=len(context.ended), description=sentence(context))
 
 
 def sentence(context: RunContext) -> str:

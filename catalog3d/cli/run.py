@@ -6,7 +6,7 @@ import asyncio
 import os
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -22,19 +22,21 @@ from catalog3d.cli.tables import report_table, summary
 from catalog3d.errors import Catalog3DError, RunError
 from catalog3d.home import Home
 from catalog3d.report import RunReport
-from catalog3d.request import RunRequest
+from catalog3d.request import RunRequest, named_skus
 from catalog3d.settings import prefect_api_url
 from catalog3d.stages.context import OpenCatalog
-from catalog3d.stages.planning import Planned, make_plan, record_run, require_affordable
+from catalog3d.stages.planning import Planned, make_plan, record_run, require_startable
 from catalog3d.stages.reporting import close_run
-from catalog3d.status import Stage
+
+StageName = Literal["validate_fields", "generate_model", "validate_mesh", "name_version", "upload_asset"]
+"""The stages that can be done again: reading the sheet and writing the status belong to every run."""
 
 
 def run(
     sheet: Annotated[Path, typer.Argument(help="The product sheet: CSV, TSV or XLSX.")],
     images: Annotated[Path | None, typer.Option(help="A folder with more photos.", file_okay=False)] = None,
     only: Annotated[str, typer.Option(help="Only these SKUs, with commas between them.")] = "",
-    category: Annotated[str | None, typer.Option(help="Only this category.")] = None,
+    category: Annotated[str, typer.Option(help="Only this category.")] = "",
     limit: Annotated[int | None, typer.Option(help="Work on at most so many SKUs.", min=1)] = None,
     budget: Annotated[
         float | None, typer.Option(help="Most credits this run may cost (1 credit = $0.01).", min=0)
@@ -53,21 +55,20 @@ def run(
     """
     with sentence_on_error(json_=json_):
         path = str(existing(sheet))
-        wishes: dict[str, Any] = {
-            "images": str(images.resolve()) if images else None,
-            "only": skus(only),
-            "category": category,
-            "limit": limit,
-            "budget": _credits(budget),
-            "rehearse": rehearse,
-        }
-        _finish(
-            perform(sheet_request(path, deployed=False, **wishes), "catalog_run", sheet=path, **wishes), json_=json_
+        folder = str(images.resolve()) if images else ""
+        wishes: dict[str, Any] = {"limit": limit, "budget": _credits(budget), "rehearse": rehearse}
+        request = sheet_request(
+            path, deployed=False, images=folder, only=named_skus(only), category=category or None, **wishes
         )
+        report = perform(request, "catalog_run", sheet=path, images=folder, only=only, category=category, **wishes)
+        _finish(report, json_=json_)
 
 
 def rerun(
     sheet: Annotated[Path | None, typer.Option(help="The sheet; without it, that of the last run here.")] = None,
+    images: Annotated[
+        Path | None, typer.Option(help="A folder with more photos; without it, that of the last run.", file_okay=False)
+    ] = None,
     sku: Annotated[str, typer.Option(help="Only these SKUs, with commas between them.")] = "",
     failed: Annotated[
         bool, typer.Option("--failed", help="SKUs that failed, also those the provider refused.")
@@ -75,14 +76,17 @@ def rerun(
     stale: Annotated[
         bool, typer.Option("--stale", help="SKUs whose photo or rules changed: orders new models.")
     ] = False,
-    reason: Annotated[str | None, typer.Option(help="Only SKUs with this reason code.")] = None,
-    from_: Annotated[Stage | None, typer.Option("--from", help="Do this stage and the later ones again.")] = None,
+    reason: Annotated[str, typer.Option(help="Only SKUs with this reason code.")] = "",
+    from_: Annotated[StageName | None, typer.Option("--from", help="Do this stage and the later ones again.")] = None,
     budget: Annotated[float | None, typer.Option(help="Most credits this run may cost.", min=0)] = None,
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")] = False,
 ) -> None:
     """Do SKUs again, only what is needed, saying first what it will bill.
 
-    Downloads, checks, names and uploads cost nothing again; only a new model does.
+    Downloads, checks, names and uploads cost nothing again; only a new model does. With --sku and --stale together,
+    only those of the named SKUs that are stale.
+
+    Exit code: 0 every selected SKU has a model, 1 some have none, 2 it could not start, 130 second Ctrl-C.
     """
     with sentence_on_error(json_=json_):
         if not (sku or failed or stale or reason):
@@ -91,17 +95,17 @@ def rerun(
                 code="NOTHING_SELECTED",
                 fix="Add --failed, --stale, --reason CODE or --sku SKU,SKU.",
             )
-        chosen = skus(sku)
-        status = None if chosen else "failed" if failed else "stale" if stale else None
         path = str(existing(sheet) if sheet else last_sheet())
         wishes: dict[str, Any] = {
-            "status": status,
+            "images": str(images.resolve()) if images else "",
             "reason": reason,
-            "from_stage": from_.value if from_ else None,
+            "status": "failed" if failed else "stale" if stale else None,
+            "stale": failed and stale,
+            "from_stage": from_,
             "budget": _credits(budget),
         }
-        request = rerun_request(path, deployed=False, only=chosen, **wishes)
-        _finish(perform(request, "rerun_failed", sheet=path, sku=list(chosen), **wishes), json_=json_)
+        request = rerun_request(path, deployed=False, only=named_skus(sku), **wishes)
+        _finish(perform(request, "rerun_failed", sheet=path, sku=sku, **wishes), json_=json_)
 
 
 def perform(request: RunRequest, flow_name: str, **parameters: Any) -> RunReport:
@@ -116,7 +120,7 @@ def perform(request: RunRequest, flow_name: str, **parameters: Any) -> RunReport
         with out.status("Reading the sheet and its photos"):
             planned = make_plan(catalog, request)
         out.print(plan_panel(catalog, planned, caps_of(catalog, request)))
-        require_affordable(catalog, request, planned.plan)
+        require_startable(catalog, request, planned)
         if not planned.plan.todo:
             return _nothing_to_do(catalog, request, planned)
         home = catalog.home
@@ -188,11 +192,6 @@ def existing(sheet: Path) -> Path:
             fix="Check the name, or make one with catalog3d init.",
         )
     return path
-
-
-def skus(text: str) -> tuple[str, ...]:
-    """SKUs of a comma list."""
-    return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
 def _credits(value: float | None) -> Decimal | None:

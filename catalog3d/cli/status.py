@@ -28,7 +28,7 @@ def status(
 
     Exit code: 0, or 1 for a SKU that this catalog does not know.
     """
-    with sentence_on_error(json_=json_), open_catalog(Path.cwd()) as catalog:
+    with sentence_on_error(json_=json_), open_catalog(Path.cwd(), offline=True) as catalog:
         standings = catalog.registry.catalog.standings()
         if sku:
             if sku not in standings:
@@ -44,7 +44,7 @@ def status(
             return
         out = console()
         announce(out, catalog)
-        out.print(_table(_chosen(standings, needs_person), catalog.registry.catalog.newest_assets()))
+        out.print(_table(_chosen(standings, needs_person), catalog.registry.catalog.assets_in_force()))
 
 
 def _chosen(standings: dict[str, Standing], needs_person: bool) -> list[Standing]:
@@ -73,12 +73,12 @@ def _row(standing: Standing) -> dict[str, Any]:
     }
 
 
-def _table(standings: list[Standing], newest: dict[str, Asset]) -> Table:
+def _table(standings: list[Standing], in_force: dict[str, Asset]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="bold")
     for heading in ("SKU", "Name", "Status", "Version", "Reason", "What to do"):
         table.add_column(heading, overflow="fold")
     for standing in standings:
-        asset = newest.get(standing.sku)
+        asset = in_force.get(standing.sku)
         cells = (
             standing.sku,
             standing.name,

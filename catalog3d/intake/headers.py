@@ -12,6 +12,8 @@ from catalog3d.intake.vocabulary import OUR_COLUMNS, PICTURE_WORDS, SIDES, SYNON
 
 _OURS = {normalized(header) for header in OUR_COLUMNS}
 _OURS_READ = {"status": normalized("3D Status"), "action": normalized("3D Action")}
+_IDENTITY_WORDS = {normalized(word) for field in ("sku", "handle") for word in SYNONYMS[field]}
+_NAME_WORDS = {normalized(word) for word in SYNONYMS["name"]}
 _SIDES_ALONE = frozenset(
     {"front", "back", "rear", "left", "right", "detail", "top", "vorne", "hinten", "links", "rechts"}
 )
@@ -127,6 +129,12 @@ def known_headers(headers: Sequence[str]) -> int:
     """How many headers are known words: tells a header row from data, and the right separator from a wrong one."""
     known = {normalized(word) for words in SYNONYMS.values() for word in words} | _OURS
     return sum(any(form in known for form in variants_of(header)) for header in headers)
+
+
+def looks_like_headers(cells: Sequence[str]) -> bool:
+    """Whether a row holds words for both a SKU and a name: no title and no product does."""
+    forms = {form for cell in cells for form in variants_of(cell)}
+    return bool(forms & _IDENTITY_WORDS) and bool(forms & _NAME_WORDS)
 
 
 def _take_mapped(mapper: _Mapper, mapping: Mapping[str, str]) -> dict[str, str]:

@@ -19,11 +19,16 @@ _PHOTOS = ("variant image", "image", "front", "left", "back", "right", "detail")
 
 @dataclass(frozen=True, kw_only=True)
 class MadeFrom:
-    """What a model is made from, and what is wrong with it; unusable if one of the faults is an error."""
+    """What a model is made from, and what is wrong with it; unusable if one of the faults is an error.
+
+    Attributes:
+        borrowed: The pictures are those of the product, not of this variant.
+    """
 
     kind: InputKind = InputKind.PHOTO
     views: tuple[ViewSource, ...] = ()
     prompt: str = ""
+    borrowed: bool = False
     faults: tuple[Fault, ...] = ()
 
 
@@ -35,11 +40,20 @@ class InputReader:
         self._viewer = viewer
 
     def read(self, row: FoldedRow, sku: str) -> MadeFrom:
-        """Photo, else sketch, else prompt, unless the sheet names the kind of input."""
+        """Photo, else sketch, else prompt, unless the sheet names the kind of input.
+
+        Files that are called like a variant's SKU are its own, before what it could take from the product.
+        """
         asked = row.get("input kind")
         kind = input_kind_of(asked)
         prompt = one_line(row.get("prompt"))
-        found = _from_prompt(prompt) if kind is InputKind.PROMPT else self._pictured(row, sku, kind, prompt)
+        own = self._viewer.for_sku(sku) if row.borrows and kind is not InputKind.PROMPT else []
+        if kind is InputKind.PROMPT:
+            found = _from_prompt(prompt)
+        elif own:
+            found = _from_pictures(kind or InputKind.PHOTO, Gathered(pictures=own), "", ())
+        else:
+            found = replace(self._pictured(row, sku, kind, prompt), borrowed=row.borrows)
         if not asked or kind is not None:
             return found
         unknown = _fault("INPUT_KIND_UNKNOWN", "input kind", "Write photo, sketch or prompt.", Severity.WARNING, asked)
@@ -65,13 +79,13 @@ class InputReader:
         return MadeFrom(faults=(_fault("PHOTO_MISSING", ("image", "front"), text),))
 
     def _photos(self, row: FoldedRow, sku: str) -> Gathered:
-        """What the sheet names; where it names nothing, files that are called like the SKU."""
+        """What the sheet names; where it names nothing, files that are called like the SKU, or like the product's."""
         gathered = self._gather(row, [*_PHOTOS, *self._columns.pictures(extra=True)])
         more = self._viewer.gather(("image", text) for text in row.gallery)
         gathered.pictures += more.pictures
         gathered.faults += more.faults
         if not gathered.pictures and not gathered.faults and not row.get("sketch"):
-            gathered.pictures = self._viewer.for_sku(sku)
+            gathered.pictures = self._viewer.for_sku(sku) or self._viewer.for_sku(row.head_sku)
         return gathered
 
     def _gather(self, row: FoldedRow, names: Sequence[str]) -> Gathered:

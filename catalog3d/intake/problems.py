@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+
 from catalog3d.intake.plain_text import shortened
 from catalog3d.product import RowProblem, Severity
 
 MAX_MESSAGE_CHARS = 1_000
+# User name and password in a web address. A password may hold anything, so all up to the last @ counts.
+_LOGIN = re.compile(r"(?<=://)\S*@")
 
 CODES: dict[str, str] = {
     # the whole sheet: RunError
@@ -21,6 +25,7 @@ CODES: dict[str, str] = {
     "TOO_MANY_PICTURES": "A picture folder holds more files than are indexed.",
     # the whole sheet: said once, row 0
     "ENCODING_GUESSED": "The file is not UTF-8; which encoding was used is a guess.",
+    "TITLE_ROWS": "There are rows above the headers; they are not read.",
     "HEADER_REPEATED": "Two columns have the same header; the first is used.",
     "COLUMN_NOT_FOUND": "The mapping in the rules names a column that the sheet does not have.",
     "COLUMN_MISSING": "The sheet has no column for this field.",
@@ -47,6 +52,7 @@ CODES: dict[str, str] = {
     "PHOTO_FOUND_BY_NAME": "The path does not exist here; a file of that name in the picture folders is used.",
     "PHOTO_FRONT_MISSING": "There are pictures, but none of the front.",
     "PHOTO_ONLY_DETAILS": "There are only close-ups.",
+    "COLOR_OF_ANOTHER": "A variant takes the photo of a product in another color, so its model shows that one.",
     "SKETCH_IGNORED": "There is a photo and a sketch; the photo is used.",
     "PROMPT_IGNORED": "There is a picture and a prompt; the picture is used.",
     "PROMPT_MISSING": "The row asks for a model from a prompt and has none.",
@@ -81,24 +87,24 @@ class ProblemList:
         column: str = "",
         value: str = "",
         severity: Severity = Severity.ERROR,
-    ) -> None:
-        """Record one problem.
+    ) -> RowProblem:
+        """Record one problem; its texts are made short and safe to show.
 
         Raises:
             KeyError: `code` is not in CODES.
         """
         CODES[code]
-        self._problems.append(
-            RowProblem(
-                row=row,
-                sku=sku,
-                column=column,
-                code=code,
-                severity=severity,
-                message=shortened(message, MAX_MESSAGE_CHARS),
-                value=shortened(value),
-            )
+        problem = RowProblem(
+            row=row,
+            sku=sku,
+            column=column,
+            code=code,
+            severity=severity,
+            message=shortened(_LOGIN.sub("…@", message), MAX_MESSAGE_CHARS),
+            value=shortened(_LOGIN.sub("…@", value)),
         )
+        self._problems.append(problem)
+        return problem
 
     def in_order(self) -> tuple[RowProblem, ...]:
         """By row; the whole sheet first."""

@@ -53,6 +53,7 @@ def interpret(table: Table, rules: Rules, files: FileIndex) -> SheetReading:
         inputs=InputReader(columns, Viewer(files, (sku for _, sku in numbered))),
         required=rules.required_fields,
         described=said,
+        colors=_colors(folded.rows, columns, dialect),
         surplus={row.number: " ".join(row.surplus) for row in table.rows if row.surplus},
         problems=problems,
     )
@@ -111,7 +112,12 @@ def _column_missing(table: Table, columns: Columns, name: str, words: str) -> Ru
             fix=f"Correct mapping.{name} in catalog.yaml. The columns are: {_shown(table.headers)}.",
         )
     below = next(
-        (row for row in table.rows[:10] if known_headers(row.cells) > max(1, known_headers(table.headers))), None
+        (
+            row
+            for row in table.rows[:10]
+            if known_headers((*row.cells, *row.surplus)) > max(1, known_headers(table.headers))
+        ),
+        None,
     )
     if below is not None:
         fix = f"Row {below.number} looks like the headers: delete the rows above it."
@@ -149,7 +155,7 @@ def _say_notes(table: Table, columns: Columns, problems: ProblemList) -> None:
     for note in table.notes:
         if note.column is None or note.column in used:
             header = "" if note.column is None else table.headers[note.column]
-            severity = Severity.INFO if note.code == "ENCODING_GUESSED" else Severity.WARNING
+            severity = Severity.INFO if note.code in ("ENCODING_GUESSED", "TITLE_ROWS") else Severity.WARNING
             problems.add(note.code, note.message, row=note.row, column=header, value=note.value, severity=severity)
 
 
@@ -161,6 +167,12 @@ def _described(rows: Sequence[FoldedRow], columns: Columns, dialect: Dialect) ->
     others = [field for field in DESCRIBED if field not in own]
     found = {field for field in others if any(described(row, columns, dialect, field) for row in rows)}
     return frozenset(own | found)
+
+
+def _colors(rows: Sequence[FoldedRow], columns: Columns, dialect: Dialect) -> dict[int, str]:
+    """Row number -> color of the products that have variants."""
+    wanted = {row.head for row in rows if not row.is_head}
+    return {row.number: described(row, columns, dialect, "color") for row in rows if row.number in wanted}
 
 
 def _say_undescribed(said: Collection[str], problems: ProblemList) -> None:

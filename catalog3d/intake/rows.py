@@ -13,7 +13,7 @@ from catalog3d.intake.header_text import side_order_in, unit_in
 from catalog3d.intake.headers import Columns
 from catalog3d.intake.inputs import InputReader, MadeFrom
 from catalog3d.intake.plain_text import one_line, shortened
-from catalog3d.intake.problems import MAX_MESSAGE_CHARS, ProblemList
+from catalog3d.intake.problems import ProblemList
 from catalog3d.intake.table import DAMAGE
 from catalog3d.intake.variants import FoldedRow
 from catalog3d.intake.vocabulary import DIMENSION_FIELDS
@@ -34,6 +34,7 @@ class RowReader:
     Args:
         required: Fields that the rules require beside sku, name and one input.
         described: Fields that the sheet speaks of: blank ones are said. Of the others that is said once.
+        colors: Row number -> color of the products that have variants.
         surplus: Row number -> what stands beyond the last header: the row's values may be shifted.
     """
 
@@ -42,6 +43,7 @@ class RowReader:
     inputs: InputReader
     required: Sequence[str]
     described: Collection[str]
+    colors: Mapping[int, str]
     surplus: Mapping[int, str]
     problems: ProblemList
     _row: FoldedRow = field(init=False)
@@ -58,6 +60,8 @@ class RowReader:
             self._say(fault.code, (*fault.fields, "image"), fault.message, fault.severity, value=fault.value)
         size = self._size()
         values = {field: fields.described(row, self.columns, self.dialect, field) for field in fields.DESCRIBED}
+        if made_from.borrowed:
+            self._check_color(values["color"])
         formats, channels = self._formats(), self._channels()
         priority, action = self._priority(), self._action()
         self._check_blanks(values, size, made_from)
@@ -94,7 +98,7 @@ class RowReader:
         value: str = "",
     ) -> None:
         wanted = (column_of,) if isinstance(column_of, str) else tuple(column_of)
-        self.problems.add(
+        problem = self.problems.add(
             code,
             message,
             row=self._row.number,
@@ -104,7 +108,7 @@ class RowReader:
             severity=severity,
         )
         if severity is Severity.ERROR:
-            self._errors.append((code, shortened(message, MAX_MESSAGE_CHARS)))
+            self._errors.append((code, problem.message))
 
     def _check_length(self) -> None:
         surplus = self.surplus.get(self._row.number)
@@ -197,6 +201,16 @@ class RowReader:
             message = "The action is not known and has no effect. Write hold or retake."
             self._say("ACTION_UNKNOWN", "action", message, Severity.WARNING, value=text)
         return action or ""
+
+    def _check_color(self, color: str) -> None:
+        """Variants that share a photo share its model, which then has one color."""
+        shown = self.colors.get(self._row.head, "")
+        if color and shown and color.casefold() != shown.casefold():
+            text = (
+                f"The photo is that of row {self._row.head}, which is {shortened(shown)}: the model of this "
+                f"{shortened(color)} variant will show that color. Name a photo of its own."
+            )
+            self._say("COLOR_OF_ANOTHER", ("variant image", "image"), text, Severity.WARNING)
 
     def _check_blanks(self, values: dict[str, str], size: Dimensions | None, made_from: MadeFrom) -> None:
         filled = {name: bool(text) for name, text in values.items()}

@@ -52,7 +52,7 @@ class Table:
     Attributes:
         sheet: Absolute path.
         headers: Trimmed, spelled as the team spells them; "" for a column without one.
-        header_row: Row number of the headers: the first row that is not blank.
+        header_row: Row number of the headers: the first row that is not blank, or the one below titles.
         rows: Data rows that are not blank, in order.
         encoding: Of a CSV file, else "".
         delimiter: Of a CSV file, else "".

@@ -32,16 +32,24 @@ class FoldedRow:
 
     Attributes:
         cells: Field -> text, "" where blank.
-        is_head: The product's own row, not a variant's.
-        named_in: Number of the row that the name stands in: another one where this row leaves it blank.
+        head: Number of the product's own row: another one for a variant.
+        head_sku: The SKU in that row.
+        named_in: Number of the row that the name stands in: that one where this row leaves it blank.
+        borrows: Whether it names no picture, sketch or prompt of its own: those in `cells` are the product's.
         gallery: Further pictures of the product, from other rows.
     """
 
     number: int
     cells: dict[str, str]
-    is_head: bool
+    head: int
+    head_sku: str
     named_in: int
+    borrows: bool = False
     gallery: tuple[str, ...] = ()
+
+    @property
+    def is_head(self) -> bool:
+        return self.head == self.number
 
     def get(self, field: str) -> str:
         return self.cells.get(field, "")
@@ -86,15 +94,16 @@ def fold(table: Table, columns: Columns, dialect: Dialect) -> Folded:
     for position, (cells, used_up, own_head, is_unnamed, inherits) in enumerate(facts):
         if used_up:
             continue
-        number = numbers[position]
-        gallery = galleries.get(own_head, ()) if inherits or own_head == position else ()
+        number, place = numbers[position], own_head if own_head >= 0 else position
         rows.append(
             FoldedRow(
                 number=number,
                 cells={str(field): str(text) for field, text in cells.items()},
-                is_head=own_head in (position, -1),
-                named_in=numbers[own_head] if is_unnamed and own_head >= 0 else number,
-                gallery=gallery,
+                head=numbers[place],
+                head_sku=str(records[place]["sku"]),
+                named_in=numbers[place] if is_unnamed else number,
+                borrows=bool(inherits) and not cells.get("variant image"),
+                gallery=galleries.get(own_head, ()) if inherits or own_head == position else (),
             )
         )
     used = tuple(number for number, used_up in zip(numbers, extra, strict=True) if used_up)

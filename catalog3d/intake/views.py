@@ -24,7 +24,6 @@ _IMAGE_FORMULA = re.compile(r'=\s*image\s*\(\s*"([^"]+)".*\)', re.IGNORECASE)
 _SLOTS = {slot.value: slot for slot in Slot}
 _SCHEME = re.compile(r"[a-z][a-z0-9+.\-]*://|data:", re.IGNORECASE)
 _LOGIN = re.compile(r"https?://[^/?#\s]*@", re.IGNORECASE)
-_MAYBE_LOGIN = re.compile(r"(?<=//)\S*@")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -229,4 +228,4 @@ def _rivals_text(piece: str, found: FoundFile) -> str:
 
 
 def _fault(name: str, value: str, code: str, message: str, severity: Severity = Severity.ERROR) -> Fault:
-    return Fault(fields=(name,), value=_MAYBE_LOGIN.sub("…@", value), code=code, message=message, severity=severity)
+    return Fault(fields=(name,), value=value, code=code, message=message, severity=severity)

@@ -8,22 +8,21 @@ from catalog3d.mesh.findings import Value, error, info, warning
 from catalog3d.mesh.profiles import ProfileLimits
 from catalog3d.mesh.proportions import matches, proportion_findings
 from catalog3d.mesh.scan import Measures, Scan
-from catalog3d.product import Product, Severity
+from catalog3d.product import Dimensions, Severity
 from catalog3d.quality import Check, MeshFacts, MeshReport
 
 _ORDER = {Severity.ERROR: 0, Severity.WARNING: 1, Severity.INFO: 2}
 
 
-def judge(scan: Scan, profile: ProfileLimits, product: Product | None = None) -> MeshReport:
+def judge(scan: Scan, profile: ProfileLimits, dimensions: Dimensions | None = None) -> MeshReport:
     """The report of one file: what is wrong anyway, then what the profile says; errors first."""
     checks = list(scan.faults)
-    dimensions = product.dimensions if product else None
     if scan.facts is not None:
         checks += _fact_findings(scan.facts, profile)
         if scan.measures is not None:
             checks += _measure_findings(scan.facts, scan.measures, profile)
             checks += _shape_findings(scan.facts, profile, matches(scan.facts.extents_m, dimensions, profile))
-        checks += proportion_findings(scan.facts.extents_m, dimensions, profile)
+        checks += proportion_findings(scan.facts.extents_m, dimensions, profile, standin=scan.facts.standin)
     checks.sort(key=lambda check: _ORDER[check.severity])
     return MeshReport(profile=profile.name, checks=tuple(checks), facts=scan.facts)
 

@@ -25,7 +25,7 @@ Buffer = bytes | bytearray | memoryview
 MAX_JSON_BYTES = 16 * 1024**2
 MAX_JSON_DEPTH = 64
 MAX_NODES = 10_000
-# pygltflib takes about 0.3 ms an object, so this is what it can read within the time limit of a file.
+# A viewer makes something of each of them; a product model has some dozens.
 MAX_JSON_OBJECTS = 50_000
 # JSON numbers beyond 2**53 do not survive a viewer written in JavaScript.
 MAX_JSON_INT = 2**53

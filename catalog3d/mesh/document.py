@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from catalog3d.mesh.accessors import Accessors, decode_data_uri, external_image,
 from catalog3d.mesh.container import Buffer, read_container
 from catalog3d.mesh.findings import blocks, error, not_checked
 from catalog3d.mesh.images import ImageHeader, read_header
+from catalog3d.mesh.objects import object_model
 from catalog3d.mesh.references import check_references
 from catalog3d.mesh.schema import check_schema
 from catalog3d.quality import Check
@@ -39,8 +39,6 @@ _FORMAT_EXTENSIONS = {
     "image/ktx2": "KHR_texture_basisu",
 }
 _TEXTURE_SOURCES = tuple(_FORMAT_EXTENSIONS.values())
-_ATTRIBUTE = re.compile(r"(POSITION|NORMAL|TANGENT|(TEXCOORD|COLOR|JOINTS|WEIGHTS)_\d{1,2})\Z")
-_ARRAYS = ("materials", "meshes", "nodes", "samplers", "scenes", "textures")
 _MAX_NAME = 120
 
 
@@ -108,7 +106,7 @@ def open_glb(data: Buffer) -> Opened:
     images, image_faults = _images(raw, accessors)
     glb = Glb(
         size_bytes=size_bytes,
-        gltf=_object_model(raw),
+        gltf=object_model(raw),
         raw=raw,
         accessors=accessors,
         images=images,
@@ -207,26 +205,3 @@ def _no_picture(number: int) -> Check:
         f"Image {number} is not a picture that viewers can show: the surface would be plain. Export it as PNG or JPEG."
     )
     return error("KHR_IMAGE_DATA_INVALID", message, number)
-
-
-def _object_model(raw: Mapping[str, Any]) -> pygltflib.GLTF2:
-    """Only what is read later: pygltflib is slow per object and trips over nulls in extras."""
-    slim: dict[str, Any] = {name: [_plain(item) for item in raw.get(name, ())] for name in _ARRAYS}
-    for mesh in slim["meshes"]:
-        for primitive in mesh["primitives"]:
-            known = {name: index for name, index in primitive["attributes"].items() if _ATTRIBUTE.match(name)}
-            primitive["attributes"] = known
-            primitive.pop("targets", None)
-    slim["asset"] = {"version": raw["asset"]["version"]}
-    slim["scene"] = raw.get("scene", 0)
-    return pygltflib.GLTF2.from_json(json.dumps(slim), infer_missing=True)
-
-
-def _plain(item: Mapping[str, Any]) -> dict[str, Any]:
-    kept = {key: value for key, value in item.items() if key not in ("extras", "name", "weights", "uri")}
-    for key, value in kept.items():
-        if isinstance(value, dict):
-            kept[key] = _plain(value)
-        elif key == "primitives":
-            kept[key] = [_plain(primitive) for primitive in value]
-    return kept

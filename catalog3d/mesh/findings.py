@@ -27,8 +27,12 @@ def info(code: str, message: str, value: Value = None, limit: Value = None) -> C
 
 
 def _check(code: str, severity: Severity, message: str, value: Value, limit: Value) -> Check:
-    shown = sendable(value) if isinstance(value, str) else value
-    return Check(code=code, severity=severity, message=sendable(message), value=shown, limit=limit)
+    return Check(code=code, severity=severity, message=sendable(message), value=_kept(value), limit=_kept(limit))
+
+
+def _kept(value: Value) -> Value:
+    # A whole number too is kept as what it will be once it has been to the child process and back.
+    return sendable(value) if isinstance(value, str) else None if value is None else float(value)
 
 
 def sendable(text: str) -> str:

@@ -11,10 +11,15 @@ CODE = "PROPORTION_MISMATCH"
 Size = tuple[float, float, float]
 
 
-def proportion_findings(extents: Size | None, dimensions: Dimensions | None, profile: ProfileLimits) -> list[Check]:
+def proportion_findings(
+    extents: Size | None, dimensions: Dimensions | None, profile: ProfileLimits, *, standin: bool = False
+) -> list[Check]:
     """Compare W : H : D with X : Y : Z, allowing a quarter turn about the upright axis.
 
     A raw model may face +X or +Z, so which of X and Z is the width is not known beforehand.
+
+    Args:
+        standin: The stand-in invents what a photo does not show, so there it says nothing about the product.
     """
     declared = _declared(dimensions)
     if extents is None or declared is None:
@@ -29,6 +34,9 @@ def proportion_findings(extents: Size | None, dimensions: Dimensions | None, pro
     beyond = limit.exceeded(percent)
     if beyond is None:
         return found
+    if standin:
+        said = f"The stand-in's shape is {percent:.0f} % off the declared proportions: it invents what a photo does not show."
+        return [info(CODE, said, round(percent, 1), beyond[1])]
     message = (
         f"The model's proportions are {percent:.0f} % off: it is {_ratio(seen, declared)} (width : height : depth) where the "
         f"sheet says {_ratio(declared, declared)}. A shopper would judge its size wrongly. Look at it beside the photo; "

@@ -30,6 +30,11 @@ def killed(memory_bytes: int) -> Check:
     return error("MEMORY", message, None, memory_bytes)
 
 
+def unreadable(why: str) -> Check:
+    """The system does not give the file's bytes."""
+    return error("FILE_UNREADABLE", f"The file cannot be read: {why}. Check its permissions and its disk.", why)
+
+
 def crashed(how: str) -> Check:
     """The check failed in a way that nobody foresaw."""
     message = (
@@ -41,4 +46,4 @@ def crashed(how: str) -> Check:
 def no_picture(reason: str, report: MeshReport) -> Check:
     """There is no picture: worth a look only where nothing else is wrong."""
     make = info if blocks(report.checks) else warning
-    return make("NO_PICTURE", f"There is no picture of this model. {reason}")
+    return make("NO_PICTURE", f"There is no picture of this model. {reason}".strip())

@@ -81,9 +81,7 @@ def read_surface(glb: Glb, primitive: pygltflib.Primitive, where: str) -> tuple[
 
 def attributes_of(primitive: pygltflib.Primitive) -> dict[str, int]:
     """Attribute name -> accessor number, of those that the file has."""
-    # pygltflib leaves a dict where there is none that it knows.
-    found = getattr(primitive.attributes, "__dict__", {})
-    return {name: int(index) for name, index in found.items() if index is not None}
+    return {name: int(index) for name, index in vars(primitive.attributes).items() if index is not None}
 
 
 def triangle_count(accessors: Accessors, primitive: pygltflib.Primitive) -> int:

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 WELD_DIGITS = 6
 # A triangle of less area (in squares of the diagonal) is nothing: a millionth by a millionth.
 MIN_AREA = 1e-12
+# A closed surface of less volume (in cubes of the diagonal) is flat: which way it is turned is rounding.
+MIN_VOLUME = 1e-9
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +26,7 @@ class Topology:
         boundary_edges: Edges with one triangle: the rims of holes and open shells.
         crowded_edges: Edges with more than two triangles.
         degenerate: Triangles without area; they count for nothing else here.
-        volume_sign: -1 if a closed surface is inside out, 1 if not, 0 if it is not closed.
+        volume_sign: -1 if a closed surface is inside out, 1 if not, 0 if it is not closed or holds nothing.
     """
 
     watertight: bool
@@ -51,15 +53,21 @@ def measure_topology(points: NDArray[np.float64], faces: NDArray[np.int64]) -> T
     mesh.update_faces(solid)
     uses = _edge_uses(mesh.edges_sorted)
     watertight = bool(len(uses)) and bool((uses == 2).all())
-    closed_volume = float(mesh.volume) if watertight and mesh.is_winding_consistent else 0.0
+    closed = watertight and mesh.is_winding_consistent
     return Topology(
         watertight=watertight,
         edges=len(uses),
         boundary_edges=int(np.count_nonzero(uses == 1)),
         crowded_edges=int(np.count_nonzero(uses > 2)),
         degenerate=degenerate,
-        volume_sign=int(np.sign(closed_volume)),
+        volume_sign=_volume_sign(mesh.triangles) if closed else 0,
     )
+
+
+def _volume_sign(triangles: NDArray[np.float64]) -> int:
+    """The sign of the volume inside triangles : (m, 3, 3); not trimesh's, which divides by it."""
+    volume = float(np.einsum("ij,ij->", triangles[:, 0], np.cross(triangles[:, 1], triangles[:, 2]))) / 6
+    return int(np.sign(volume)) if abs(volume) > MIN_VOLUME else 0
 
 
 def _edge_uses(edges: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -15,7 +15,7 @@ from PIL import Image
 from catalog3d.mesh.container import Buffer
 from catalog3d.render.camera import FRONTS, Camera, frame
 from catalog3d.render.drawables import Drawables, read_drawables
-from catalog3d.render.ground import studio
+from catalog3d.render.ground import spread, studio
 from catalog3d.render.raster import Fragments, Screen, facing, nearest_faces, visible
 from catalog3d.render.shading import alphas, base_colors, masked, shade
 
@@ -53,9 +53,11 @@ def render_glb(
     scene = read_drawables(data.read_bytes() if isinstance(data, Path) else data)
     used = scene.points[np.unique(scene.faces)]
     camera = frame(used, width=side, height=side, yaw_deg=yaw_deg, pitch_deg=pitch_deg, front=front)
-    canvas = studio(camera, used)
-    _draw(scene, camera, canvas)
-    return _developed(canvas.reshape(side, side, 3), samples)
+    canvas = studio(camera, spread(scene.points, scene.faces))
+    # A foreign file may hold any colour and any texture coordinate; what is no colour is clipped in the end.
+    with np.errstate(over="ignore", invalid="ignore"):
+        _draw(scene, camera, canvas)
+        return _developed(canvas.reshape(side, side, 3), samples)
 
 
 def _draw(scene: Drawables, camera: Camera, canvas: Floats) -> None:
@@ -98,6 +100,6 @@ def _developed(linear: Floats, samples: int) -> Image.Image:
     """Average the samples, turn linear light into sRGB."""
     side = linear.shape[0] // samples
     mean = linear.reshape(side, samples, side, samples, 3).mean(axis=(1, 3))
-    mean = np.clip(mean, 0, 1)
+    mean = np.clip(np.nan_to_num(mean), 0, 1)
     encoded = np.where(mean <= 0.0031308, 12.92 * mean, 1.055 * mean ** (1 / 2.4) - 0.055)
     return Image.fromarray(np.round(encoded * 255).astype(np.uint8))

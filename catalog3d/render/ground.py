@@ -11,6 +11,8 @@ from catalog3d.render.camera import Camera
 Floats = NDArray[np.float32]
 
 MAP_PX = 160
+# Enough for a box to cast a whole shadow: about one in each pixel of the map.
+SHADOW_POINTS = 40_000
 # The shadow map reaches this many times the model's width around its middle.
 REACH = 1.9
 # Share of the model's height over which a part still darkens the floor below it.
@@ -37,6 +39,22 @@ def studio(camera: Camera, points: NDArray[np.float64]) -> Floats:
     places = np.stack([(x[hit] + 1) / 2 * MAP_PX - 0.5, (z[hit] + 1) / 2 * MAP_PX - 0.5])
     brightness[hit] *= 1 - ndimage.map_coordinates(shadow, places, order=1, mode="nearest")
     return np.repeat(brightness[:, None], 3, axis=1)
+
+
+def spread(points: NDArray[np.float64], faces: NDArray[np.int64]) -> NDArray[np.float64]:
+    """Points all over the surface of faces : (m, 3), not only its corners : (k, 3).
+
+    Large triangles, as boxes have them, would else cast their shadow at three points.
+    """
+    corners = points[faces]
+    steps = int(min((2 * SHADOW_POINTS / len(faces)) ** 0.5, MAP_PX / 2))
+    if steps < 2:
+        return corners.reshape(-1, 3)
+    first, second = (share.ravel() / steps for share in np.mgrid[0 : steps + 1, 0 : steps + 1])
+    inside = first + second <= 1
+    shares = np.stack([first, second, 1 - first - second], axis=1)[inside]
+    everywhere: NDArray[np.float64] = np.einsum("sc,mcx->msx", shares, corners).reshape(-1, 3)
+    return everywhere
 
 
 def _shadow_map(points: NDArray[np.float64], floor: float, middle: NDArray[np.float64], reach: float) -> Floats:

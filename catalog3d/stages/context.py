@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from random import Random
-from typing import Protocol
+from typing import ParamSpec, Protocol, TypeVar
 
 from catalog3d.adapters.registry.ledger import Caps
 from catalog3d.adapters.registry.registry import Registry
@@ -28,6 +32,12 @@ from catalog3d.request import RunRequest
 from catalog3d.rules import Rules
 from catalog3d.settings import Settings
 from catalog3d.status import Stage, Status
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_REGISTRY_THREADS = 4
+"""SQLite takes one writer at a time; PostgreSQL's pool holds five connections by default."""
 
 
 class Inspector(Protocol):
@@ -96,10 +106,14 @@ class SkuWork:
 
     Attributes:
         may_pay: Whether the plan lets this SKU buy a model; one that has a model already may not.
+        before: Where the plan found it.
+        own_generation: The generation of its newest version, if there is one.
     """
 
     product: Product
     may_pay: bool
+    before: Status = Status.READY
+    own_generation: int | None = None
     views: tuple[PreparedView, ...] = ()
     brief: Brief | None = None
     generation: Generation | None = None
@@ -130,10 +144,13 @@ class RunContext:
 
     Attributes:
         holder: The name under which leases are held.
+        slot_patience_s: How long nobody's slot may become free: longer than a task may take.
         changed_skus: Whose standing the sheet does not show yet.
         stage_now: The stage that each SKU under way is in.
         ended: The status of each SKU that is through.
         report: What the run ended with.
+        refused: Brief digest -> why the provider did not make it in this run: the next SKU of the brief shares it.
+        braked: Whether somebody asked to stop, so that nobody waits for tasks under way.
     """
 
     run_id: str
@@ -146,6 +163,7 @@ class RunContext:
     random: Random
     inspector: Inspector
     started_at: datetime
+    slot_patience_s: float
     link: GeneratorLink
     keeper: Keeper
     balance: Decimal | None = None
@@ -156,17 +174,27 @@ class RunContext:
     stage_now: dict[str, Stage] = field(default_factory=dict)
     ended: dict[str, Status] = field(default_factory=dict)
     report: RunReport | None = None
+    refused: dict[str, ProductError] = field(default_factory=dict)
+    braked: bool = False
     brief_locks: dict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
     slot_freed: asyncio.Condition = field(default_factory=asyncio.Condition)
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
     at_provider: dict[str, asyncio.Semaphore] = field(default_factory=dict)
+    threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(_REGISTRY_THREADS, "registry"))
+
+    async def record(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Ask or tell the registry, in threads that downloads and mesh checks cannot keep busy."""
+        return await asyncio.get_running_loop().run_in_executor(self.threads, partial(call, *args, **kwargs))
 
     def stop(self, error: RunError) -> None:
         """Let nothing new start: what is paid is finished or kept, everything else waits for the next run."""
         if self.stopped_by is None:
             self.stopped_by = error
+        self.stopping.set()
 
     def brake(self) -> None:
         """Stop because somebody asked: paid tasks are kept for the next run, nobody waits for them."""
+        self.braked = True
         self.stop(RunError("Somebody stopped it.", code="RUN_STOPPED", fix="Run again: it goes on where it stopped."))
         self.link.watcher.abandon(
             ProductError("The run was stopped while this model was being made; it is kept.", code="RUN_STOPPED")
@@ -181,3 +209,30 @@ class RunContext:
                 fix=self.stopped_by.fix,
                 sku=sku,
             )
+
+    async def pause(self, seconds: float, sku: str) -> None:
+        """Wait, but not longer than the run goes on.
+
+        Raises:
+            ProductError: The run was stopped.
+        """
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self.stopping.wait(), seconds)
+        self.require_running(sku)
+
+    async def unless_stopped(self, work: Awaitable[T], sku: str) -> T:
+        """The result of something that costs nothing, given up as soon as the run is stopped.
+
+        Raises:
+            ProductError: The run was stopped.
+        """
+        doing, stopped = asyncio.ensure_future(work), asyncio.ensure_future(self.stopping.wait())
+        try:
+            await asyncio.wait((doing, stopped), return_when=asyncio.FIRST_COMPLETED)
+            if not doing.done():
+                self.require_running(sku)
+            return await doing
+        finally:
+            for task in (doing, stopped):
+                task.cancel()
+            await asyncio.gather(doing, stopped, return_exceptions=True)

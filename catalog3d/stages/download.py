@@ -17,7 +17,7 @@ MAX_MODEL_BYTES = 200_000_000
 _TRIES = 4
 
 
-async def fetch_raw(context: RunContext, generation: Generation) -> tuple[Generation, Path]:
+async def fetch_raw(context: RunContext, generation: Generation, sku: str) -> tuple[Generation, Path]:
     """The provider's file of a successful generation, on local disk.
 
     Returns:
@@ -29,8 +29,8 @@ async def fetch_raw(context: RunContext, generation: Generation) -> tuple[Genera
     """
     target = context.catalog.home.work / "raw" / f"{generation.realm.replace(':', '-')}-{generation.id}.glb"
     if not generation.raw_key:
-        async with held(context, generation.id) as lease:
-            generation = await asyncio.to_thread(context.catalog.registry.ledger.get, generation.id)
+        async with held(context, generation.id, sku) as lease:
+            generation = await context.record(context.catalog.registry.ledger.get, generation.id)
             if not generation.raw_key:
                 return await _download_and_keep(context, generation, lease, target), target
     if not target.exists():
@@ -43,7 +43,7 @@ async def _download_and_keep(context: RunContext, generation: Generation, lease:
     key = await asyncio.to_thread(
         context.catalog.library.keep_raw, generation.realm, generation.digest, generation.attempt, target, got.sha256
     )
-    return await asyncio.to_thread(context.catalog.registry.ledger.keep_raw, lease, key, got.sha256, got.size_bytes)
+    return await context.record(context.catalog.registry.ledger.keep_raw, lease, key, got.sha256, got.size_bytes)
 
 
 async def _download(context: RunContext, generation: Generation, target: Path) -> Downloaded:

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -12,7 +11,7 @@ from catalog3d.adapters.registry.catalog import Standing
 from catalog3d.adapters.registry.runs import RunSku
 from catalog3d.adapters.report_html import write_report
 from catalog3d.asset import Asset
-from catalog3d.errors import Catalog3DError
+from catalog3d.errors import Catalog3DError, RunError
 from catalog3d.ledger import Generation
 from catalog3d.plan import PlanItem
 from catalog3d.report import RunReport, SkuLine
@@ -32,7 +31,7 @@ async def finish_run(context: RunContext) -> RunReport:
         context.balance = (await context.link.client.balance()).available
     except Catalog3DError as error:
         context.notes.append(f"The balance could not be read: {error.message}")
-    context.report = await asyncio.to_thread(_finish, context)
+    context.report = await context.record(_finish, context)
     return context.report
 
 
@@ -40,25 +39,39 @@ def _finish(context: RunContext) -> RunReport:
     planned = Planned(reading=context.reading, plan=context.plan)
     if context.stopped_by is not None:
         context.notes.append(f"The run was stopped: {context.stopped_by}")
-    return close_run(context.catalog, context.run_id, planned, balance=context.balance, notes=context.notes)
+    fetched = {sku: work.views[0].path for sku, work in context.work.items() if work.views}
+    return close_run(
+        context.catalog, context.run_id, planned, balance=context.balance, notes=context.notes, fetched=fetched
+    )
 
 
 def close_run(
-    catalog: OpenCatalog, run_id: str, planned: Planned, *, balance: Decimal | None, notes: Sequence[str] = ()
+    catalog: OpenCatalog,
+    run_id: str,
+    planned: Planned,
+    *,
+    balance: Decimal | None,
+    notes: Sequence[str] = (),
+    fetched: Mapping[str, Path] | None = None,
 ) -> RunReport:
     """Results into the sheet, index into the library, report on disk, run closed.
 
     Nothing here can undo what the run achieved: what cannot be written is said in the report.
+
+    Args:
+        fetched: SKU -> its first picture as prepared in this run: what the report shows of photos behind links.
     """
     said = list(notes)
+    state = "stopped" if any("was stopped" in note for note in said) else "finished"
     written_to = _write_sheet(catalog, planned, said)
     if any(item.do for item in planned.plan.items):
-        write_index(catalog)
+        _write_index(catalog, said)
     report = _report(catalog, run_id, planned, balance, said, written_to)
-    path = write_report(report, catalog.home.reports / run_id)
-    state = "stopped" if any("was stopped" in note for note in said) else "finished"
-    catalog.registry.runs.finish(run_id, state=state, message=report.sentence, report=str(path))
-    return replace(report, html=str(path))
+    shown = [replace(line, photo=line.photo or (fetched or {}).get(line.sku)) for line in report.lines]
+    report = replace(report, lines=tuple(shown))
+    report = _write_page(catalog, report)
+    catalog.registry.runs.finish(run_id, state=state, message=report.sentence, report=report.html)
+    return report
 
 
 def _write_sheet(catalog: OpenCatalog, planned: Planned, said: list[str]) -> str:
@@ -67,11 +80,23 @@ def _write_sheet(catalog: OpenCatalog, planned: Planned, said: list[str]) -> str
     except Catalog3DError as error:
         said.append(f"The sheet could not be written: {error}")
         return ""
-    if wrote is None:
-        return ""
     if wrote.message:
         said.append(wrote.message)
     return str(wrote.path)
+
+
+def _write_index(catalog: OpenCatalog, said: list[str]) -> None:
+    try:
+        write_index(catalog)
+    except Catalog3DError as error:
+        said.append(f"assets.csv of the library could not be written; the next run writes it: {error}")
+
+
+def _write_page(catalog: OpenCatalog, report: RunReport) -> RunReport:
+    try:
+        return replace(report, html=str(write_report(report, catalog.home.reports / report.run_id)))
+    except RunError as error:
+        return replace(report, notes=(*report.notes, str(error)))
 
 
 def _report(
@@ -84,10 +109,11 @@ def _report(
 ) -> RunReport:
     run = catalog.registry.runs.get(run_id)
     standings = catalog.registry.catalog.standings()
-    newest = catalog.registry.catalog.newest_assets()
-    ids = sorted({s.generation_id for s in standings.values() if s.generation_id is not None})
-    generations = {generation.id: generation for generation in catalog.registry.ledger.of_sku(ids)}
+    newest = catalog.registry.catalog.assets_in_force()
     noted = {item.sku: item for item in catalog.registry.runs.skus(run_id)}
+    ids = {standing.generation_id for standing in standings.values()} | {sku.generation_id for sku in noted.values()}
+    made = catalog.registry.ledger.of_sku(sorted(number for number in ids if number is not None))
+    generations = {generation.id: generation for generation in made}
     lines = [
         _line(catalog, item, noted[item.sku], standings[item.sku], newest.get(item.sku), generations)
         for item in sorted(planned.plan.items, key=lambda item: item.row)
@@ -117,7 +143,7 @@ def _line(
     asset: Asset | None,
     generations: dict[int, Generation],
 ) -> SkuLine:
-    generation = generations.get(standing.generation_id or 0)
+    generation = generations.get(noted.generation_id or standing.generation_id or 0)
     product = item.product
     picture = picture_file(catalog, asset) if asset else None
     views = [view.location for view in product.views if not view.is_url] if product else []
@@ -161,10 +187,10 @@ def artifact_markdown(report: RunReport) -> str:
         *(f"> {_cell(note)}\n" for note in report.notes),
     ]
     lines = sorted(report.lines, key=lambda line: (not line.needs_person, line.row))[:_MOST_LINES]
-    table = ["| SKU | Status | Version | Reason | What to do |", "|---|---|---|---|---|"]
+    table = ["| SKU | Status | Version | Why, and what to do |", "|---|---|---|---|"]
     for line in lines:
         version = f"V{line.version}" if line.version else ""
-        cells = (line.sku, line.status.value, version, line.reason, line.next_action)
+        cells = (line.sku, line.status.value, version, f"{line.message} {line.next_action}")
         table.append("| " + " | ".join(_cell(cell) for cell in cells) + " |")
     if len(report.lines) > len(lines):
         table.append(f"\n{len(report.lines) - len(lines)} more in the report.")

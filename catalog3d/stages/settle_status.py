@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 
 from catalog3d.adapters.registry.catalog import Change
 from catalog3d.adapters.registry.runs import RunSku
 from catalog3d.ledger import LedgerState
-from catalog3d.plan import flag_reason, resting_status
 from catalog3d.stages.context import RunContext, SkuWork
-from catalog3d.status import PLACES_ON_HOLD, Stage, Status
+from catalog3d.stages.resting import resting
+from catalog3d.status import HAS_MODEL, PLACES_ON_HOLD, Stage, Status
 
 _ROW_CANNOT_RUN = ("PHOTO_MISSING", "PHOTO_UNREADABLE", "PHOTO_TOO_LARGE", "PHOTO_TOO_SMALL", "PHOTO_BLANK", "URL_")
 _CHANGED = frozenset({"PHOTO_CHANGED", "PARAMETERS_CHANGED", "PROMPT_CHANGED"})
+_SOMEBODY_ELSE = frozenset({"TAKEN", "LEASE_LOST"})
+"""Another worker has this SKU now and says where it stands."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -28,13 +29,13 @@ class Standing:
 
 async def settle_status(context: RunContext, sku: str) -> Standing:
     """Commit the SKU's standing to the registry and release it."""
-    return await asyncio.to_thread(_settle, context, sku)
+    return await context.record(_settle, context, sku)
 
 
 def _settle(context: RunContext, sku: str) -> Standing:
     registry = context.catalog.registry
     noted = registry.runs.sku(context.run_id, sku)
-    if noted.reason == "TAKEN":
+    if noted.reason in _SOMEBODY_ELSE:
         context.ended[sku] = Status.GENERATING
         return Standing(status=Status.GENERATING, stage=noted.stage, reason=noted.reason, message=noted.message)
     end = _standing(context, context.work[sku], noted)
@@ -59,26 +60,36 @@ def _settle(context: RunContext, sku: str) -> Standing:
 
 def _standing(context: RunContext, work: SkuWork, noted: RunSku) -> Standing:
     if noted.reason:
-        status = _failed_status(context, work, noted)
+        status = _unfinished_status(context, work, noted)
         return Standing(status=status, stage=noted.stage, reason=noted.reason, message=noted.message)
-    if work.asset is None or not work.asset.stored:
+    rest = resting(context.catalog, work.product.sku) if work.asset is not None and work.asset.stored else None
+    if rest is None:
         return Standing(
             status=Status.FAILED, stage=noted.stage, reason="UNEXPECTED", message="It ended without a model."
         )
-    status = resting_status(work.asset)
-    reason, message = flag_reason(work.asset) if status is Status.FLAGGED else ("", "")
-    return Standing(status=status, stage=Stage.UPDATE_STATUS.value, reason=reason, message=message)
+    return Standing(status=rest.status, stage=Stage.UPDATE_STATUS.value, reason=rest.reason, message=rest.message)
 
 
-def _failed_status(context: RunContext, work: SkuWork, noted: RunSku) -> Status:
-    if noted.reason.startswith(_ROW_CANNOT_RUN):
-        return Status.INVALID
+def _unfinished_status(context: RunContext, work: SkuWork, noted: RunSku) -> Status:
     if noted.reason in _CHANGED:
         return Status.STALE
-    if context.stopped_by is not None or noted.reason in PLACES_ON_HOLD:
-        known = context.catalog.registry.ledger.latest(context.catalog.realm, work.brief.digest) if work.brief else None
-        if known is not None and known.state in (LedgerState.UNKNOWN, LedgerState.SENDING):
-            return Status.FAILED
-        paid = known is not None and (known.state is LedgerState.SUBMITTED or known.succeeded)
-        return Status.GENERATING if paid else Status.READY
+    on_hold = noted.reason in PLACES_ON_HOLD or (
+        context.stopped_by is not None and noted.reason == context.stopped_by.code
+    )
+    if on_hold:
+        return _held_status(context, work)
+    if noted.reason.startswith(_ROW_CANNOT_RUN):
+        return Status.INVALID
     return Status.FAILED
+
+
+def _held_status(context: RunContext, work: SkuWork) -> Status:
+    """Where a SKU waits whose turn comes later: a model that it has is not forgotten."""
+    if work.before in HAS_MODEL:
+        return work.before
+    ledger = context.catalog.registry.ledger
+    known = ledger.latest(context.catalog.realm, work.brief.digest) if work.brief else None
+    if known is not None and known.state in (LedgerState.UNKNOWN, LedgerState.SENDING):
+        return Status.FAILED
+    paid = known is not None and (known.state is LedgerState.SUBMITTED or known.succeeded)
+    return Status.GENERATING if paid else Status.READY

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from catalog3d.adapters.registry.catalog import Standing
@@ -30,7 +30,7 @@ GAP_S = 10.0
 
 def write_standings(
     catalog: OpenCatalog, sheet: Path, mapping: dict[str, str], skus: Iterable[str] | None = None
-) -> WriteBack | None:
+) -> WriteBack:
     """Write where SKUs stand into the sheet (or its rehearsal copy).
 
     Args:
@@ -40,36 +40,51 @@ def write_standings(
     Raises:
         RunError: Not even a results file beside the sheet could be written.
     """
-    standings = catalog.registry.catalog.standings()
-    wanted = {sku for sku, standing in standings.items() if standing.sheet == str(sheet)} if skus is None else set(skus)
-    newest = catalog.registry.catalog.newest_assets()
-    rows = [_row(catalog, standings[sku], newest.get(sku)) for sku in sorted(wanted) if sku in standings]
-    if not rows:
-        return None
+    wanted = None if skus is None else set(skus)
     return write_results(
         sheet,
-        rows,
+        lambda: _rows(catalog, sheet, wanted),
         layout=_layout(mapping),
         state=catalog.home.shared,
         now=catalog.clock.now(),
-        target=rehearsal_path(sheet) if catalog.is_rehearsal else None,
+        target=_target(catalog, sheet),
     )
 
 
 def sync_sheet(catalog: OpenCatalog, sheet: Path, mapping: dict[str, str]) -> WriteBack:
-    """Merge the results beside a sheet, and what the registry knows, into the sheet.
+    """Merge the results beside a sheet, and what the registry knows, into the sheet (or its rehearsal copy).
 
     Raises:
         RunError: Why the sheet still cannot be written; nothing is lost.
     """
-    standings = catalog.registry.catalog.standings()
-    newest = catalog.registry.catalog.newest_assets()
-    rows = [_row(catalog, item, newest.get(item.sku)) for item in standings.values() if item.sheet == str(sheet)]
-    return sync(sheet, rows, layout=_layout(mapping), state=catalog.home.shared, now=catalog.clock.now())
+    return sync(
+        sheet,
+        lambda: _rows(catalog, sheet, None),
+        layout=_layout(mapping),
+        state=catalog.home.shared,
+        now=catalog.clock.now(),
+        target=_target(catalog, sheet),
+    )
+
+
+def _target(catalog: OpenCatalog, sheet: Path) -> Path | None:
+    return rehearsal_path(sheet) if catalog.is_rehearsal else None
 
 
 def _layout(mapping: dict[str, str]) -> SheetLayout:
-    return SheetLayout(sku_header=mapping["sku"], status_header=mapping.get("status") or STATUS_COLUMN)
+    return SheetLayout(
+        sku_header=mapping["sku"],
+        status_header=mapping.get("status") or STATUS_COLUMN,
+        handle_header=mapping.get("handle", ""),
+    )
+
+
+def _rows(catalog: OpenCatalog, sheet: Path, skus: set[str] | None) -> list[RowResult]:
+    """What the registry says now about these SKUs, or about all that it knows from this sheet."""
+    standings = catalog.registry.catalog.standings()
+    in_force = catalog.registry.catalog.assets_in_force()
+    wanted = {sku for sku, item in standings.items() if item.sheet == str(sheet)} if skus is None else skus
+    return [_row(catalog, standings[sku], in_force.get(sku)) for sku in sorted(wanted & standings.keys())]
 
 
 def _row(catalog: OpenCatalog, standing: Standing, asset: Asset | None) -> RowResult:
@@ -87,24 +102,39 @@ def _row(catalog: OpenCatalog, standing: Standing, asset: Asset | None) -> RowRe
 
 @asynccontextmanager
 async def written_while_running(context: RunContext) -> AsyncIterator[None]:
-    """Keep the sheet up to date while a run lasts; the end of the run writes all of it once more."""
-    loop = asyncio.create_task(_keep_writing(context))
+    """Keep the sheet up to date while a run lasts.
+
+    What was not written by then is written at the end, however the run ends. Whatever goes wrong with one write, the
+    next one comes; the SKUs that it was about are written again then.
+    """
+    ending = asyncio.Event()
+    loop = asyncio.create_task(_keep_writing(context, ending))
     try:
         yield
     finally:
-        loop.cancel()
-        await asyncio.gather(loop, return_exceptions=True)
+        ending.set()
+        await loop
+        await _write_changed(context)
 
 
-async def _keep_writing(context: RunContext) -> None:
+async def _keep_writing(context: RunContext, ending: asyncio.Event) -> None:
+    while not ending.is_set():
+        with suppress(TimeoutError):
+            await asyncio.wait_for(ending.wait(), GAP_S)
+        await _write_changed(context)
+
+
+async def _write_changed(context: RunContext) -> None:
+    skus = set(context.changed_skus)
+    if not skus:
+        return
+    context.changed_skus -= skus
     sheet, mapping = Path(context.reading.sheet), context.reading.mapping
-    while True:
-        await asyncio.sleep(GAP_S)
-        skus = set(context.changed_skus)
-        if not skus:
-            continue
-        context.changed_skus -= skus
-        try:
-            await asyncio.to_thread(write_standings, context.catalog, sheet, mapping, skus)
-        except Catalog3DError as error:  # the end of the run writes all of them again and does not hide it
-            log.warning("The sheet could not be written for now: %s", error)
+    try:
+        await asyncio.to_thread(write_standings, context.catalog, sheet, mapping, skus)
+    except Catalog3DError as error:
+        context.changed_skus |= skus
+        log.warning("The sheet could not be written for now: %s", error)
+    except Exception:
+        context.changed_skus |= skus
+        log.exception("The sheet could not be written for now")

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from catalog3d.asset import Asset, asset_identity
 from catalog3d.errors import RunError
 from catalog3d.naming import file_name
@@ -41,5 +39,5 @@ async def name_version(context: RunContext, sku: str) -> Asset:
         context.catalog.registry.runs.note(context.run_id, sku, asset_id=asset.id, stage=Stage.NAME_VERSION)
         return asset
 
-    work.asset = await asyncio.to_thread(allot)
+    work.asset = await context.record(allot)
     return work.asset

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from copy import copy
 from dataclasses import dataclass
 
-from catalog3d.errors import Catalog3DError, NeedsPersonError, ProductError, RunError, TransientError
+from catalog3d.errors import Catalog3DError, NeedsPersonError, RunError
 from catalog3d.ports import Generator, TaskDetail
 
 log = logging.getLogger(__name__)
@@ -79,29 +79,23 @@ class TaskWatcher:
             await asyncio.gather(self._loop, return_exceptions=True)
 
     async def _poll(self) -> None:
-        try:
-            while self._waiting:
-                await self._sleep(self._poll_s)
-                ids = list(self._waiting)
-                for start in range(0, len(ids), PAGE):
-                    await self._round(ids[start : start + PAGE])
-        except Exception as exc:
-            log.exception("the watcher ended")
-            message = f"Something unforeseen ended the watch over the tasks under way: {type(exc).__name__}."
-            self.abandon(ProductError(message, code="UNEXPECTED", fix="Run again: the paid models are kept."))
+        while self._waiting:
+            await self._sleep(self._poll_s)
+            ids = list(self._waiting)
+            for start in range(0, len(ids), PAGE):
+                await self._round(ids[start : start + PAGE])
 
     async def _round(self, ids: list[str]) -> None:
+        details: Mapping[str, TaskDetail] = {}
+        missed_for_sure = False
         try:
             details = await self._generator.tasks(ids)
+            missed_for_sure = True
         except RunError as error:
             self.abandon(error)
             return
-        except TransientError as error:
-            log.warning("The tasks could not be looked at: %s", error)
-            details = {}
-            missed_for_sure = False
-        else:
-            missed_for_sure = True
+        except Exception:  # one odd answer must not end the watch over paid tasks: their deadlines bound it
+            log.warning("The tasks under way could not be looked at.", exc_info=True)
         for task_id in ids:
             self._take(task_id, details.get(task_id), missed_for_sure)
 

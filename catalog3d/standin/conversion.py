@@ -11,6 +11,8 @@ import numpy as np
 import pygltflib
 import trimesh
 
+from catalog3d.mesh.document import open_glb
+
 _LABEL = "Made by the catalog3d stand-in: a placeholder, not a product model"
 _ZIP_DATE = (2026, 1, 1, 0, 0, 0)  # equal work gives equal bytes
 
@@ -36,8 +38,9 @@ def convert_glb(request: ConvertRequest) -> bytes:
     """The converted file.
 
     Raises:
-        ValueError: The source holds no mesh.
+        ValueError: The source is no sound model, or holds no mesh.
     """
+    _require_sound(request.content)
     content = _moved(request) if request.pivot or request.scale != 1.0 else request.content
     if request.target_format == "GLTF":
         return content
@@ -49,6 +52,13 @@ def convert_glb(request: ConvertRequest) -> bytes:
         mesh, include_texture=True, return_texture=True, mtl_name="model.mtl", header=_LABEL
     )
     return _zip({"model.obj": text.encode(), **textures})
+
+
+def _require_sound(content: bytes) -> None:
+    """Uploads are foreign: the libraries below ask for as much memory as a file's numbers say."""
+    opened = open_glb(content)
+    if opened.glb is None or not opened.geometry_readable:
+        raise ValueError("the source model cannot be read")
 
 
 def _mesh(content: bytes) -> trimesh.Trimesh:

@@ -123,14 +123,24 @@ class Maker:
 
     async def _make_once(self, work: Mapping[str, Any], name: str) -> None:
         make, request = await asyncio.to_thread(self._job, work)
+        try:
+            content = await self._run(make, request)
+        except BrokenExecutor:
+            # One dead worker ends the work of all: this file may be innocent, so it gets a second try.
+            content = await self._run(make, request)
+        await asyncio.to_thread(write_once, self._store.results / name, content)
+
+    async def _run(self, make: Callable[[Any], bytes], request: Any) -> bytes:
         if self._executor is None:
             self._executor = self._new_executor()
+        executor = self._executor
         try:
-            content = await asyncio.get_running_loop().run_in_executor(self._executor, make, request)
+            return await asyncio.get_running_loop().run_in_executor(executor, make, request)
         except BrokenExecutor:
-            self._executor = None  # a worker died: the next file gets new ones
+            if self._executor is executor:
+                self._executor = None
+            executor.shutdown(wait=False, cancel_futures=True)
             raise
-        await asyncio.to_thread(write_once, self._store.results / name, content)
 
     def _job(self, work: Mapping[str, Any]) -> tuple[Callable[[Any], bytes], Any]:
         if work["kind"] == "shape":

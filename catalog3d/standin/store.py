@@ -13,7 +13,7 @@ import secrets
 import sqlite3
 import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -92,6 +92,7 @@ class TaskRow:
     hidden_polls: int
 
 
+_PART_SUFFIX = ".part"
 _TASK_COLUMNS = tuple(column.name for column in fields(TaskRow))
 
 
@@ -225,10 +226,19 @@ class Store:
 
     def size_bytes(self) -> int:
         """Everything stored, uploads and results."""
-        return sum(entry.stat().st_size for folder in (self.files, self.results) for entry in os.scandir(folder))
+        total = 0
+        for folder in (self.files, self.results):
+            for entry in os.scandir(folder):
+                # Another upload may just be put in place, and its unfinished file is gone.
+                with suppress(FileNotFoundError):
+                    total += entry.stat().st_size
+        return total
 
     def prune_uploads(self, older_than: float) -> None:
-        """Forget tokens past their time, and files that no token and no open task needs."""
+        """Forget tokens past their time, files that no token and no open task needs, and what a kill left half written.
+
+        Only while nothing is made or uploaded.
+        """
         with self.transaction():
             self._db.execute("DELETE FROM files WHERE created_at < ?", (older_than,))
             needed = {row[0] for row in self._db.execute("SELECT DISTINCT sha256 FROM files")}
@@ -236,13 +246,15 @@ class Store:
         for path in self.files.iterdir():
             if path.name not in needed and path.name not in needed_by_work:
                 path.unlink(missing_ok=True)
+        for path in self.results.glob(f".*{_PART_SUFFIX}"):
+            path.unlink(missing_ok=True)
 
 
 def write_once(target: Path, content: bytes) -> None:
     """Write a file whose name decides its content: whole or not at all."""
     if target.exists():
         return
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=".", suffix=".part")
+    handle, name = tempfile.mkstemp(dir=target.parent, prefix=".", suffix=_PART_SUFFIX)
     part = Path(name)
     try:
         with os.fdopen(handle, "wb") as file:

@@ -26,8 +26,9 @@ def bled(picture: Picture, soft: NDArray[np.float32], inset_px: float = 4.5) -> 
     depth = ndimage.distance_transform_edt(mask)
     own = depth > inset_px
     for smaller in (0.5 * inset_px, 0.0):
-        # limbs thinner than the inset keep their own colours
-        own |= (depth > smaller) & ~ndimage.binary_dilation(own, iterations=int(inset_px) + 2) & mask
+        # Limbs thinner than the inset keep their own colours; corners, 1.4 insets away, are no limbs.
+        far = ndimage.distance_transform_edt(~own) > 2 * inset_px if own.any() else mask
+        own |= (depth > smaller) & far & mask
     if not own.any():
         return picture.rgb
     nearest = ndimage.distance_transform_edt(~own, return_distances=False, return_indices=True)

@@ -13,6 +13,9 @@ from examples.procedural.sdf import Array, Shape, Vector, rotation
 
 NO_PART = -1
 
+MAX_STEPS = 600
+"""Of one ray. Rays that skim a surface take hundreds; a ray that gave up would leave a white fleck at an edge."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
@@ -136,7 +139,7 @@ def march(scene: Scene, origin: Array, rays: Array, *, near: Array, far: Array, 
     hit = np.full(rays.shape[1], np.inf, dtype=np.float32)
     alive = np.flatnonzero(near < far)
     t, end, direction = near[alive].copy(), far[alive], rays[:, alive]
-    for _ in range(160):
+    for _ in range(MAX_STEPS):
         if not alive.size:
             break
         d = scene.distance(origin + direction * t)

@@ -39,6 +39,37 @@ def test_variant_rows_inherit_name_category_and_picture_from_the_row_that_has_a_
     assert products["B1"].dimensions is None
 
 
+def test_a_variant_in_another_color_than_the_photo_it_takes_is_said():
+    reading = read(
+        """
+        SKU|Name|Image|Color
+        A1|Chair|a.jpg|red
+        A2|||blue
+        A3||b.jpg|green
+        A4|||Red
+        A5|||
+        """,
+        "a.jpg", "b.jpg",
+    )  # fmt: skip
+    (problem,) = problems(reading, "COLOR_OF_ANOTHER")
+    assert (problem.row, problem.column, problem.severity) == (3, "Image", "warning")
+    assert "row 2, which is red" in problem.message
+    assert len(reading.products) == 5
+
+
+def test_variants_take_photos_called_like_the_products_sku_and_prefer_those_called_like_their_own():
+    text = "SKU|Name\nA1|Chair\nA2|\nA3|"
+    files = ("A1_front.jpg", "A1_back.jpg", "A3.jpg")
+    pictured = {sku: names(product) for sku, product in by_sku(read(text, *files)).items()}
+    assert pictured == {
+        "A1": [("front", "A1_front.jpg"), ("back", "A1_back.jpg")],
+        "A2": [("front", "A1_front.jpg"), ("back", "A1_back.jpg")],
+        "A3": [("front", "A3.jpg")],
+    }
+    named = read("SKU|Name|Image\nA1|Chair|x.jpg\nA2||\nA3||", "x.jpg", "A3.jpg")
+    assert [names(product)[0][1] for product in named.products] == ["x.jpg", "x.jpg", "A3.jpg"]
+
+
 def test_status_and_action_are_not_inherited():
     reading = read("SKU|Name|Image|3D Action\nA1|Chair|a.jpg|hold\nA2|||", "a.jpg")
     assert [product.action for product in reading.products] == ["hold", ""]

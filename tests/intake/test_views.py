@@ -85,6 +85,54 @@ def test_what_may_not_be_reached_is_refused_by_name(cell, code):
     assert _found(cell, "secret.jpg") == []
 
 
+@pytest.mark.parametrize(
+    "cell",
+    [
+        "https://ann:secret@x.example/a.jpg",
+        "HTTP://secret@x.example",
+        "ftp://ann:secret@x.example/a.jpg",
+        "https://ann:sec/ret:secret@x.example/ b.jpg",
+        "https://x.example/a.jpg, https://ann:secret@x.example/b.jpg",
+    ],
+)
+def test_a_login_in_a_web_address_is_refused_and_never_shown(cell):
+    reading = read(f"SKU|Name|Image\nA1|Chair|{cell}")
+    (problem,) = problems(reading, "PHOTO_LOCATION_BAD")
+    assert "secret" not in f"{problem.message} {problem.value} {reading.invalid[0].message}"
+    assert [row.code for row in reading.invalid] == ["PHOTO_LOCATION_BAD"]
+
+
+def test_an_at_sign_in_a_path_is_no_login():
+    assert _codes("https://cdn.example/@shop/a.jpg") == []
+
+
+@pytest.mark.parametrize("cell", ["http://", "https:///a.jpg", "https://x.example/a b.jpg", "https://?a"])
+def test_an_incomplete_web_address_is_refused(cell):
+    assert _codes(cell) == ["PHOTO_LOCATION_BAD"]
+
+
+@pytest.mark.parametrize("name", ["marble-table-top.jpg", "wide angle.jpg", "sofa_detail.jpg"])
+def test_the_only_photo_of_a_row_is_its_front_whatever_its_name_seems_to_say(name):
+    reading = read(f"SKU|Name|Image\nA|Table|{name}", name)
+    assert names(reading.products[0]) == [("front", name)]
+
+
+def test_a_photo_whose_name_speaks_of_a_detail_is_the_front_only_where_there_is_no_other():
+    reading = read("SKU|Name|Image\nA|Sofa|sofa_detail.jpg; sofa.jpg", "sofa.jpg", "sofa_detail.jpg")
+    assert names(reading.products[0]) == [("front", "sofa.jpg"), ("detail", "sofa_detail.jpg")]
+
+
+def test_the_name_in_a_web_address_says_the_side_as_a_file_name_does():
+    url = "https://x.example/chair%20back.jpg?v=front"
+    assert Viewer(pictures()).gather([("image", url)]).pictures == [(Slot.BACK, url)]
+
+
+def test_messages_stay_short_however_long_a_cell_is():
+    reading = read(f"SKU|Name|Image|Format|Channel\nA|n|{'x' * 9_000}.jpg|{'y' * 9_000}|{'z' * 9_000}")
+    assert {problem.code for problem in reading.problems} >= {"PHOTO_LOCATION_BAD", "FORMAT_UNKNOWN", "CHANNEL_UNKNOWN"}
+    assert all(len(problem.message) < 400 and len(problem.value) <= 120 for problem in reading.problems)
+
+
 def test_a_foreign_path_is_found_by_its_name_and_that_is_said():
     assert _found("C:\\Users\\Ann\\CH1.jpg", "CH1.jpg") == ["CH1.jpg"]
     assert _codes("C:\\Users\\Ann\\CH1.jpg", "CH1.jpg") == ["PHOTO_FOUND_BY_NAME"]

@@ -17,8 +17,8 @@ from tests.processes.processes import eventually, processes_naming
 pytestmark = pytest.mark.server
 
 PROMISED_S = 10.0
-SLOW = 0.15
-"""Seconds here per second at Tripo: a model takes 7 s and more, time enough to stop in its middle."""
+SLOW = 0.3
+"""Seconds here per second at Tripo: a model takes 13 s and more, time enough to stop in its middle."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +47,7 @@ def story(tmp_path_factory: pytest.TempPathFactory, new_provider: Callable[..., 
     team = make_team(tmp_path_factory.mktemp("team") / "catalog", **with_tripo(tripo.url))
 
     killed = team.start("run", "sheet.csv", "--json")
-    assert eventually(lambda: tripo.stats()["created"] >= 2, within_s=90)
+    assert eventually(lambda: _ledger(team, "state = 'submitted'") == BRIEFS, within_s=120)
     killed.kill()
     killed.communicate()
     seen_at_kill = tripo.stats()
@@ -83,15 +83,25 @@ def _left(team: Team) -> list[str]:
 
 def _works(team: Team) -> bool:
     """Whether the run under way has taken up the models that the killed one left."""
-    with sqlite3.connect(team.folder / ".catalog3d" / "registry.db") as registry:
-        query = "select count(*), count(distinct lease_holder) from generations where lease_fence > 1"
-        taken, holders = registry.execute(query).fetchone()
-    return bool(taken >= 2 and holders == 1)
+    return _ledger(team, "state = 'submitted' and lease_fence > 1") == BRIEFS
+
+
+def _ledger(team: Team, condition: str) -> int:
+    """How many generations are so; 0 as long as there is no registry."""
+    file = team.folder / ".catalog3d" / "registry.db"
+    if not file.exists():
+        return 0
+    with sqlite3.connect(file) as registry:
+        try:
+            (count,) = registry.execute(f"select count(*) from generations where {condition}").fetchone()
+        except sqlite3.OperationalError:  # its schema is being made
+            return 0
+    return int(count)
 
 
 def test_kill_9_leaves_no_process_within_ten_seconds(story: Story) -> None:
     assert story.left_after_kill == []
-    assert story.seen_at_kill["paid"] + story.seen_at_kill["open"] >= 2
+    assert story.seen_at_kill["open"] == BRIEFS
 
 
 def test_ctrl_c_ends_within_seconds_with_a_summary_and_keeps_what_is_paid(story: Story) -> None:

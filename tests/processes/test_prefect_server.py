@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 import threading
@@ -24,29 +23,11 @@ from catalog3d.adapters.local_servers import prefect_server
 from catalog3d.adapters.owned_server import free_port, health_of
 from catalog3d.errors import RunError
 from catalog3d.home import Home
-from tests.postgres_server import lacking
+from tests.processes.isolation import NO_ATTEMPT, metered
 from tests.processes.processes import ROOT, eventually, processes_naming
 
 PROMISED_S = 10.0
 START_S = 120.0
-ISOLATED = ("unshare", "-rn", "sh", "-c", 'ip link set lo up && exec "$@"', "sh")
-"""Runs a command in a network that has nothing but loopback."""
-
-NETWORK_METER = """
-import socket
-def refused():
-    lines = [line.split() for line in open("/proc/net/snmp") if line.startswith(("Ip:", "Udp:"))]
-    counts = {**dict(zip(*lines[:2])), **dict(zip(*lines[2:]))}
-    six = dict(line.split() for line in open("/proc/net/snmp6"))
-    # no route to anywhere; or a question to a name server on this machine, which is not there
-    return int(counts["OutNoRoutes"]) + int(counts["NoPorts"]) + int(six["Ip6OutNoRoutes"])
-before = refused()
-USE
-after = refused()
-with socket.socket() as probe:
-    probe.connect_ex(("192.0.2.1", 443))
-print(f"attempts: {after - before}, control: {refused() - after}", flush=True)
-"""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -163,30 +144,18 @@ def test_kill_9_of_the_last_run_leaves_no_process_within_ten_seconds(evidence):
 
 @pytest.mark.server
 def test_run_with_its_own_server_attempts_no_connection_beyond_this_machine(evidence):
-    if not _can_isolate_network():
-        lacking("this machine cannot give a process a network of its own (Linux, `unshare -rn`, `ip`)")
-    metered = NETWORK_METER.replace("USE", "import tests.processes.prefect_user as user; user.main()")
-    isolated = subprocess.run(
-        [*ISOLATED, sys.executable, "-c", metered, str(evidence.home.root), "third"],
-        cwd=ROOT,
-        env={**os.environ, "HOME": str(evidence.users_home)},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=START_S,
-        check=False,
+    isolated = metered(
+        "import tests.processes.prefect_user as user; user.main()",
+        str(evidence.home.root),
+        "third",
+        environment={**os.environ, "HOME": str(evidence.users_home)},
+        timeout_s=START_S,
     )
 
     assert isolated.stderr == ""
     answer, meter = isolated.stdout.splitlines()
     assert json.loads(answer)["task_runs"]["third BAD"] == "Failed"
-    assert meter == "attempts: 0, control: 1"
-
-
-def _can_isolate_network() -> bool:
-    if not shutil.which("unshare") or not shutil.which("ip"):
-        return False
-    return subprocess.run([*ISOLATED, "true"], capture_output=True, check=False).returncode == 0
+    assert meter == NO_ATTEMPT
 
 
 class _Prefect(BaseHTTPRequestHandler):

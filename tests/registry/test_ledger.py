@@ -79,21 +79,21 @@ def test_the_day_budget_counts_other_runs_too(registry: Registry) -> None:
 
 def test_slots_are_counted_when_sending_starts(registry: Registry) -> None:
     first, second = leased(registry, "a"), leased(registry, "b")
-    registry.ledger.start_sending(first, slots=1, file_tokens={})
+    registry.ledger.start_sending(first, slots=1, file_tokens={}, run_id="run-1", caps=AMPLE)
     with pytest.raises(NotSentError) as caught:
-        registry.ledger.start_sending(second, slots=1, file_tokens={})
-    assert caught.value.code == "SLOTS_FULL"
+        registry.ledger.start_sending(second, slots=1, file_tokens={}, run_id="run-1", caps=AMPLE)
+    assert caught.value.code == "NO_FREE_SLOT"
     registry.ledger.submitted(first, Submitted(task_id="t1"))
     registry.ledger.settle(first, Outcome.SUCCESS, credits_consumed=Decimal(30))
-    registry.ledger.start_sending(second, slots=1, file_tokens={})
+    registry.ledger.start_sending(second, slots=1, file_tokens={}, run_id="run-1", caps=AMPLE)
 
 
 def test_an_unknown_submission_keeps_its_slot(registry: Registry) -> None:
     first, second = leased(registry, "a"), leased(registry, "b")
-    registry.ledger.start_sending(first, slots=1, file_tokens={})
+    registry.ledger.start_sending(first, slots=1, file_tokens={}, run_id="run-1", caps=AMPLE)
     registry.ledger.park(first, "SUBMISSION_UNKNOWN", "no answer")
     with pytest.raises(NotSentError):
-        registry.ledger.start_sending(second, slots=1, file_tokens={})
+        registry.ledger.start_sending(second, slots=1, file_tokens={}, run_id="run-1", caps=AMPLE)
 
 
 def test_racing_senders_never_get_more_than_the_slots(registry: Registry) -> None:
@@ -101,7 +101,7 @@ def test_racing_senders_never_get_more_than_the_slots(registry: Registry) -> Non
 
     def send(lease: Lease) -> bool:
         try:
-            registry.ledger.start_sending(lease, slots=2, file_tokens={})
+            registry.ledger.start_sending(lease, slots=2, file_tokens={}, run_id="run-1", caps=AMPLE)
         except NotSentError:
             return False
         return True
@@ -124,7 +124,7 @@ def test_a_holder_that_slept_through_a_take_over_fails_its_next_transition(
     clock.advance(LEASE_S + 1)
     assert registry.ledger.take_lease(asleep.generation_id, "worker-2") is not None
     with pytest.raises(ProductError) as caught:
-        registry.ledger.start_sending(asleep, slots=5, file_tokens={})
+        registry.ledger.start_sending(asleep, slots=5, file_tokens={}, run_id="run-1", caps=AMPLE)
     assert caught.value.code == "LEASE_LOST"
     assert registry.ledger.renew_lease(asleep) is False
     assert registry.ledger.get(asleep.generation_id).state is LedgerState.INTENT
@@ -140,7 +140,7 @@ def test_a_renewed_lease_is_not_taken_over(registry: Registry, clock: HandClock)
 
 def test_settling_twice_with_the_same_outcome_changes_nothing(registry: Registry) -> None:
     lease = leased(registry)
-    registry.ledger.start_sending(lease, slots=5, file_tokens={"front": "file_x"})
+    registry.ledger.start_sending(lease, slots=5, file_tokens={"front": "file_x"}, run_id="run-1", caps=AMPLE)
     registry.ledger.submitted(lease, Submitted(task_id="t1", request_id="r", trace_id="t"))
     first = registry.ledger.settle(lease, Outcome.SUCCESS, credits_consumed=Decimal("29.50"))
     again = registry.ledger.settle(lease, Outcome.SUCCESS, credits_consumed=Decimal("29.50"))
@@ -174,3 +174,74 @@ def test_only_the_listed_transitions_are_legal(current: LedgerState, wanted: Led
 
 def test_nothing_leaves_settled() -> None:
     assert ALLOWED[LedgerState.SETTLED] == frozenset()
+
+
+def send(registry: Registry, lease: Lease, run_id: str = "run-1", caps: Caps = AMPLE) -> None:
+    registry.ledger.start_sending(lease, slots=5, file_tokens={}, run_id=run_id, caps=caps)
+
+
+def test_an_intent_that_another_run_left_is_paid_from_this_runs_budget(registry: Registry) -> None:
+    lease = leased(registry)
+    with pytest.raises(ProductError) as caught:
+        send(registry, lease, "run-2", Caps(run=Decimal(0), day=Decimal(1000)))
+    assert caught.value.code == "OVER_BUDGET"
+    assert registry.ledger.get(lease.generation_id).state is LedgerState.INTENT
+    send(registry, lease, "run-2")
+    assert registry.ledger.get(lease.generation_id).run_id == "run-2"
+
+
+def test_an_own_reservation_is_not_counted_twice(registry: Registry) -> None:
+    lease = leased(registry)
+    send(registry, lease, "run-2", Caps(run=Decimal(30), day=Decimal(30)))
+
+
+def test_telling_the_registry_again_what_the_provider_said_changes_nothing(registry: Registry) -> None:
+    lease = leased(registry)
+    send(registry, lease)
+    registry.ledger.back_to_intent(lease)
+    registry.ledger.back_to_intent(lease)
+    send(registry, lease)
+    registry.ledger.submitted(lease, Submitted(task_id="t1"))
+    registry.ledger.submitted(lease, Submitted(task_id="t1"))
+    with pytest.raises(RunError):
+        registry.ledger.submitted(lease, Submitted(task_id="another"))
+    assert registry.ledger.get(lease.generation_id).task_id == "t1"
+
+
+def test_a_task_id_that_comes_back_after_a_take_over_is_kept(registry: Registry, clock: HandClock) -> None:
+    asleep = leased(registry)
+    send(registry, asleep)
+    clock.advance(LEASE_S + 1)
+    awake = registry.ledger.take_lease(asleep.generation_id, "worker-2")
+    assert awake is not None
+    registry.ledger.park(awake, "SUBMISSION_UNKNOWN", "no answer")
+    with pytest.raises(ProductError, match="took this model over"):
+        registry.ledger.submitted(asleep, Submitted(task_id="t1"))
+    assert registry.ledger.keep_answer(asleep.generation_id, Submitted(task_id="t1"))
+    found = registry.ledger.get(asleep.generation_id)
+    assert (found.state, found.task_id) == (LedgerState.SUBMITTED, "t1")
+    assert not registry.ledger.keep_answer(asleep.generation_id, Submitted(task_id="t2"))
+
+
+def test_the_lease_of_a_dead_holder_is_taken_over_at_once_and_of_nobody_else(registry: Registry) -> None:
+    lease = leased(registry)
+    assert registry.ledger.take_lease(lease.generation_id, "worker-2") is None
+    assert registry.ledger.take_lease(lease.generation_id, "worker-2", instead_of="worker-3") is None
+    taken = registry.ledger.take_lease(lease.generation_id, "worker-2", instead_of="worker-1")
+    assert taken is not None
+    assert taken.fence == lease.fence + 1
+
+
+def test_open_tasks_are_those_that_may_be_at_the_provider(registry: Registry) -> None:
+    leases = {photo: leased(registry, photo) for photo in "abcd"}
+    for photo in "abc":
+        send(registry, leases[photo])
+    registry.ledger.submitted(leases["b"], Submitted(task_id="t1"))
+    registry.ledger.park(leases["c"], "SUBMISSION_UNKNOWN", "no answer")
+    found = registry.ledger.open_tasks("tripo-test")
+    assert [generation.id for generation in found] == [leases["a"].generation_id, leases["b"].generation_id]
+    assert registry.ledger.slots_by_state("tripo-test", "H") == {
+        LedgerState.SENDING: 1,
+        LedgerState.SUBMITTED: 1,
+        LedgerState.UNKNOWN: 1,
+    }

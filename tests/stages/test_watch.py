@@ -118,7 +118,13 @@ def test_each_of_the_abandoned_names_its_own_sku() -> None:
     assert (first.for_sku("A").sku, second.for_sku("B").sku) == ("A", "B")
 
 
-def test_a_defect_of_the_watch_leaves_nobody_waiting() -> None:
-    with pytest.raises(ProductError) as caught:
-        asyncio.run(asyncio.wait_for(watcher(Script(ZeroDivisionError())).wait("a"), 5))
-    assert caught.value.code == "UNEXPECTED"
+@pytest.mark.parametrize("odd", [ProductError("a gateway's 404"), NeedsPersonError("2001"), ZeroDivisionError()])
+def test_one_odd_answer_does_not_end_the_watch(odd: Exception) -> None:
+    script = Script(odd, {"a": TaskState.SUCCESS})
+    assert asyncio.run(watcher(script).wait("a")).state is TaskState.SUCCESS
+
+
+def test_answers_that_stay_odd_park_the_task_at_its_deadline() -> None:
+    with pytest.raises(NeedsPersonError) as caught:
+        asyncio.run(watcher(Script(ZeroDivisionError()), deadline_s=0.05).wait("a"))
+    assert caught.value.code == "TASK_STUCK"

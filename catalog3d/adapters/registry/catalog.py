@@ -1,25 +1,22 @@
-"""Products and assets in the database: where each SKU stands, which versions it has, who decided what."""
+"""Products in the database: where each SKU stands, and who works on it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import Engine, func, or_, select, update
+from sqlalchemy import Engine, or_, select, update
 from sqlalchemy.orm import Session
 
-from catalog3d.adapters.registry.engine import read, serialise, write
+from catalog3d.adapters.registry.engine import read, write
 from catalog3d.adapters.registry.ledger import LEASE_S
-from catalog3d.adapters.registry.tables import AssetRow, DecisionRow, PictureRow, ProductRow
-from catalog3d.asset import Approval, Asset, Decision
-from catalog3d.errors import ProductError, RunError
-from catalog3d.home import Catalog
+from catalog3d.adapters.registry.tables import AssetRow, PictureRow, ProductRow, RunRow
+from catalog3d.adapters.registry.versions import VersionRecord
+from catalog3d.errors import RunError
 from catalog3d.ports import Clock
-from catalog3d.product import Severity
-from catalog3d.quality import Check, MeshReport
-from catalog3d.status import Status, may_follow
+from catalog3d.status import HAS_MODEL, Status
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,13 +53,8 @@ class Change:
     generation_id: int | None = None
 
 
-class CatalogRecord:
-    """The products, assets and decisions of one catalog (live or rehearsal)."""
-
-    def __init__(self, engine: Engine, catalog: Catalog, clock: Clock) -> None:
-        self._engine = engine
-        self._catalog = catalog
-        self._clock = clock
+class CatalogRecord(VersionRecord):
+    """The products of one catalog (live or rehearsal), beside their versions and the decisions about them."""
 
     def standings(self) -> dict[str, Standing]:
         with read(self._engine) as session:
@@ -94,17 +86,18 @@ class CatalogRecord:
         """Move SKUs to new standings in one transaction.
 
         Raises:
-            RunError: STATUS_ILLEGAL for a jump that the status table does not allow; nothing is written.
+            RunError: STATUS_ILLEGAL where only a stored model stands and there is none; nothing is written.
         """
         now = self._clock.now()
         with write(self._engine) as session:
+            with_model = self._with_model(session, changes)
             for change in changes:
                 row = session.get(ProductRow, (self._catalog, change.sku))
                 if row is None:
                     raise RunError(f"The registry does not know {change.sku}.", code="SKU_UNKNOWN", sku=change.sku)
-                if not may_follow(Status(row.status), change.status):
+                if change.status in HAS_MODEL and change.sku not in with_model:
                     raise RunError(
-                        f"{change.sku} cannot go from {row.status} to {change.status}.",
+                        f"{change.sku} cannot become {change.status}: no model of it is stored.",
                         code="STATUS_ILLEGAL",
                         sku=change.sku,
                     )
@@ -165,126 +158,19 @@ class CatalogRecord:
                 .values(lease_holder="", lease_expires_at=None)
             )
 
-    def assets(self, sku: str | None = None) -> list[Asset]:
-        """Assets of one SKU, or of all, by SKU and version."""
-        query = select(AssetRow).where(AssetRow.catalog == self._catalog)
-        if sku is not None:
-            query = query.where(AssetRow.sku == sku)
+    def last_request(self, sheet: str) -> dict[str, Any] | None:
+        """What the last run of a sheet was asked, as JSON values; None if there was none."""
+        query = select(RunRow.request).where(RunRow.catalog == self._catalog, RunRow.sheet == sheet)
         with read(self._engine) as session:
-            return [_asset(row) for row in session.scalars(query.order_by(AssetRow.sku, AssetRow.version))]
+            request = session.scalars(query.order_by(RunRow.started_at.desc()).limit(1)).first()
+            return dict(request) if request is not None else None
 
-    def newest_assets(self) -> dict[str, Asset]:
-        """The highest stored version of each SKU."""
-        return {asset.sku: asset for asset in self.assets() if asset.stored}
-
-    def allot_version(
-        self,
-        sku: str,
-        *,
-        format: str,  # noqa: A002 - the field's word
-        identity: str,
-        generation_id: int | None,
-        run_id: str,
-        file_name: Callable[[int], str],
-    ) -> Asset:
-        """Reserve the next version of a SKU, once: the same identity gets the same version, two runs never share one.
-
-        Args:
-            file_name: Makes the file's name from the version.
-
-        Raises:
-            ProductError: NAME_TAKEN if another SKU already uses that file name.
-        """
-        with write(self._engine) as session:
-            serialise(session, f"version:{self._catalog}:{sku}")
-            mine = (AssetRow.catalog == self._catalog, AssetRow.sku == sku)
-            row = session.scalars(select(AssetRow).where(*mine, AssetRow.identity == identity)).first()
-            if row is None:
-                newest = session.scalar(select(func.max(AssetRow.version)).where(*mine)) or 0
-                version = newest + 1
-                row = AssetRow(
-                    catalog=self._catalog,
-                    sku=sku,
-                    version=version,
-                    format=format,
-                    identity=identity,
-                    generation_id=generation_id,
-                    file=self._free_name(session, file_name(version), sku),
-                    run_id=run_id,
-                    approval=Approval.PENDING.value,
-                    created_at=self._clock.now(),
-                )
-                session.add(row)
-                session.flush()
-            return _asset(row)
-
-    def _free_name(self, session: Session, file: str, sku: str) -> str:
-        taken = session.scalars(
-            select(AssetRow.sku).where(AssetRow.catalog == self._catalog, func.lower(AssetRow.file) == file.lower())
-        ).first()
-        if taken is not None:
-            raise ProductError(
-                f"The file name {file} already belongs to {taken}.",
-                code="NAME_TAKEN",
-                fix="Put {sku} into the naming rule.",
-                sku=sku,
-            )
-        return file
-
-    def note_stored(
-        self, asset: Asset, *, key: str, picture_key: str, sha256: str, size_bytes: int, report: MeshReport
-    ) -> Asset:
-        """The asset lies in the library."""
-        with write(self._engine) as session:
-            row = session.get_one(AssetRow, asset.id)
-            row.key, row.picture_key, row.sha256, row.size_bytes = key, picture_key, sha256, size_bytes
-            row.verdict = report.verdict.value
-            row.checks = [asdict(check) for check in report.checks]
-            row.stored = True
-            return _asset(row)
-
-    def decide(self, asset: Asset, decision: Approval, *, person: str, reason: str, note: str) -> Asset:
-        """Record a decision: appended, never edited; an approval takes the place of the SKU's earlier one."""
-        with write(self._engine) as session:
-            row = session.get_one(AssetRow, asset.id)
-            session.add(
-                DecisionRow(
-                    catalog=self._catalog,
-                    asset_id=row.id,
-                    sku=row.sku,
-                    decision=decision.value,
-                    person=person,
-                    reason=reason,
-                    note=note,
-                    asset_sha256=row.sha256,
-                    at=self._clock.now(),
-                )
-            )
-            row.approval = decision.value
-            return _asset(row)
-
-    def decisions(self, sku: str) -> list[Decision]:
-        """Every decision about a SKU, oldest first."""
-        with read(self._engine) as session:
-            rows = session.execute(
-                select(DecisionRow, AssetRow.version)
-                .join(AssetRow, AssetRow.id == DecisionRow.asset_id)
-                .where(DecisionRow.catalog == self._catalog, DecisionRow.sku == sku)
-                .order_by(DecisionRow.id)
-            )
-            return [
-                Decision(
-                    sku=row.sku,
-                    version=version,
-                    decision=Approval(row.decision),
-                    person=row.person,
-                    reason=row.reason,
-                    note=row.note,
-                    asset_sha256=row.asset_sha256,
-                    at=row.at,
-                )
-                for row, version in rows
-            ]
+    def _with_model(self, session: Session, changes: Sequence[Change]) -> set[str]:
+        """Those of the changed SKUs that have a stored model."""
+        query = select(AssetRow.sku).where(AssetRow.catalog == self._catalog, AssetRow.stored).distinct()
+        if len(changes) == 1:
+            query = query.where(AssetRow.sku == changes[0].sku)
+        return set(session.scalars(query))
 
 
 class PixelDigestRecord:
@@ -318,34 +204,4 @@ def _standing(row: ProductRow) -> Standing:
         fields=dict(row.fields),
         generation_id=row.generation_id,
         updated_at=row.updated_at,
-    )
-
-
-def _asset(row: AssetRow) -> Asset:
-    return Asset(
-        id=row.id,
-        sku=row.sku,
-        version=row.version,
-        format=row.format,
-        identity=row.identity,
-        generation_id=row.generation_id,
-        file=row.file,
-        key=row.key or "",
-        picture_key=row.picture_key or "",
-        sha256=row.sha256 or "",
-        size_bytes=row.size_bytes or 0,
-        stored=bool(row.stored),
-        approval=Approval(row.approval),
-        verdict=row.verdict or "",
-        checks=tuple(
-            Check(
-                code=check["code"],
-                severity=Severity(check["severity"]),
-                message=check["message"],
-                value=check["value"],
-                limit=check["limit"],
-            )
-            for check in row.checks or []
-        ),
-        created_at=row.created_at,
     )

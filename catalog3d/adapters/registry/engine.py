@@ -14,13 +14,24 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from alembic.util import CommandError
 from sqlalchemy import Engine, create_engine, event, make_url, text
-from sqlalchemy.exc import ArgumentError, NoSuchModuleError, OperationalError
+from sqlalchemy.exc import (
+    ArgumentError,
+    InterfaceError,
+    InternalError,
+    NoSuchModuleError,
+    OperationalError,
+)
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from sqlalchemy.orm import Session
 
 from catalog3d.errors import RunError, TransientError
 
 # Another process's write transaction lasts milliseconds; a sick disk shows as a clear error after this.
 _BUSY_TIMEOUT_S = 30
+
+
+_AWAY = (OperationalError, InterfaceError, InternalError, PoolTimeoutError)
+"""What a database says when it is busy, restarting, or out of connections."""
 
 
 def sqlite_url(file: Path) -> str:
@@ -71,7 +82,7 @@ def write(engine: Engine) -> Iterator[Session]:
         try:
             with session.begin():
                 yield session
-        except OperationalError as exc:
+        except _AWAY as exc:
             raise TransientError("The registry did not answer.", code="REGISTRY_BUSY", fix="Trying again.") from exc
 
 
@@ -81,7 +92,7 @@ def read(engine: Engine) -> Iterator[Session]:
     with Session(engine, expire_on_commit=False) as session:
         try:
             yield session
-        except OperationalError as exc:
+        except _AWAY as exc:
             raise TransientError("The registry did not answer.", code="REGISTRY_BUSY", fix="Trying again.") from exc
 
 

@@ -13,12 +13,18 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
 from catalog3d.adapters.registry.engine import read, serialise, write
+from catalog3d.adapters.registry.generation_rows import (
+    committed_credits,
+    generation_of,
+    generation_row,
+    lease_lost,
+    slots_by_state,
+    task_columns,
+)
 from catalog3d.adapters.registry.tables import GenerationRow
 from catalog3d.brief import Brief
-from catalog3d.errors import NotSentError, ProductError, RunError
+from catalog3d.errors import NotSentError, ProductError
 from catalog3d.ledger import (
-    OPEN_STATES,
-    SLOT_STATES,
     Generation,
     Lease,
     LedgerState,
@@ -62,7 +68,7 @@ class Ledger:
 
     def get(self, generation_id: int) -> Generation:
         with read(self._engine) as session:
-            return _value(_row(session, generation_id))
+            return generation_of(generation_row(session, generation_id))
 
     def latest(self, realm: str, digest: str) -> Generation | None:
         """The open generation of a brief, else its last success, else its last attempt."""
@@ -78,7 +84,7 @@ class Ledger:
                 .order_by(rank, GenerationRow.attempt.desc())
                 .limit(1)
             ).first()
-            return _value(row) if row else None
+            return generation_of(row) if row else None
 
     def outcomes(self, realm: str) -> dict[str, Generation]:
         """The generation that `latest` would give, for every brief of a realm, in one query."""
@@ -86,7 +92,7 @@ class Ledger:
         best: dict[str, tuple[tuple[int, int], Generation]] = {}
         with read(self._engine) as session:
             for row in session.scalars(select(GenerationRow).where(GenerationRow.realm == realm)):
-                value = _value(row)
+                value = generation_of(row)
                 order = (0 if value.is_open else rank[value.state] + (not value.succeeded), -value.attempt)
                 if value.digest not in best or order < best[value.digest][0]:
                     best[value.digest] = (order, value)
@@ -110,15 +116,15 @@ class Ledger:
                     )
                 ).first()
                 if there:
-                    return _value(there)
-                self._require_budget(session, intent, caps)
+                    return generation_of(there)
+                self._require_budget(session, intent.realm, intent.run_id, intent.expected_credits, caps)
                 attempts = session.scalar(
                     select(func.count()).where(GenerationRow.realm == intent.realm, GenerationRow.digest == digest)
                 )
                 row = self._new_row(intent, digest, (attempts or 0) + 1)
                 session.add(row)
                 session.flush()
-                return _value(row)
+                return generation_of(row)
         except IntegrityError:
             there_now = self.latest(intent.realm, digest)  # another process was faster: join its generation
             if there_now is None:
@@ -155,7 +161,7 @@ class Ledger:
     def lease_holder(self, generation_id: int) -> str:
         """Who moves a generation on, or did so last; "" for nobody."""
         with read(self._engine) as session:
-            return _row(session, generation_id).lease_holder
+            return generation_row(session, generation_id).lease_holder
 
     def renew_lease(self, lease: Lease) -> bool:
         """Push the expiry out; False if it was taken over."""
@@ -167,60 +173,102 @@ class Ledger:
         with write(self._engine) as session:
             self._update(session, lease, lease_holder="", lease_expires_at=None)
 
-    def start_sending(self, lease: Lease, slots: int, file_tokens: Mapping[str, str]) -> None:
+    def start_sending(
+        self, lease: Lease, *, slots: int, file_tokens: Mapping[str, str], run_id: str, caps: Caps
+    ) -> None:
         """Intent -> sending, if a slot of the pool is free: committed immediately before the request leaves.
+
+        An intent that another run left is taken over into this run's budget.
 
         Args:
             slots: How many generations of this realm and pool may be at the provider at once.
 
         Raises:
-            NotSentError: SLOTS_FULL, try again when one is free.
+            NotSentError: NO_FREE_SLOT, try again when one is free.
+            ProductError: OVER_BUDGET.
         """
         with write(self._engine) as session:
-            row = _row(session, lease.generation_id)
+            row = generation_row(session, lease.generation_id)
             serialise(session, f"slots:{row.realm}:{row.pool}")
-            used = session.scalar(
-                select(func.count()).where(
-                    GenerationRow.realm == row.realm,
-                    GenerationRow.pool == row.pool,
-                    GenerationRow.state.in_(SLOT_STATES),
-                )
-            )
-            if (used or 0) >= slots:
-                raise NotSentError("All slots of the account are in use.", code="SLOTS_FULL")
-            self._move(session, lease, LedgerState.SENDING, sending_at=self._clock.now(), file_tokens=dict(file_tokens))
-
-    def back_to_intent(self, lease: Lease) -> None:
-        """Sending -> intent: the answer proves that nothing was created."""
-        with write(self._engine) as session:
-            self._move(session, lease, LedgerState.INTENT)
-
-    def submitted(self, lease: Lease, answer: Submitted) -> None:
-        """Sending -> submitted: the task id, the moment it returns."""
-        with write(self._engine) as session:
+            if sum(slots_by_state(session, row.realm, row.pool).values()) >= slots:
+                raise NotSentError("All slots of the account are in use.", code="NO_FREE_SLOT")
+            if row.run_id != run_id:
+                serialise(session, f"intent:{row.realm}")
+                self._require_budget(session, row.realm, run_id, row.expected_credits, caps, but_for=row.id)
             self._move(
                 session,
                 lease,
-                LedgerState.SUBMITTED,
-                task_id=answer.task_id,
-                request_id=answer.request_id,
-                trace_id=answer.trace_id,
-                submitted_at=self._clock.now(),
+                LedgerState.SENDING,
+                sending_at=self._clock.now(),
+                file_tokens=dict(file_tokens),
+                run_id=run_id,
             )
 
-    def park(self, lease: Lease, code: str, message: str) -> None:
-        """Sending -> unknown: no answer says what became of it."""
+    def slots_by_state(self, realm: str, pool: str) -> dict[LedgerState, int]:
+        """What occupies the slots of a pool."""
+        with read(self._engine) as session:
+            return slots_by_state(session, realm, pool)
+
+    def open_tasks(self, realm: str) -> list[Generation]:
+        """Generations that may be running at the provider and are not parked, oldest first."""
+        wanted = (LedgerState.SENDING.value, LedgerState.SUBMITTED.value)
+        with read(self._engine) as session:
+            query = select(GenerationRow).where(GenerationRow.realm == realm, GenerationRow.state.in_(wanted))
+            return [generation_of(row) for row in session.scalars(query.order_by(GenerationRow.id))]
+
+    def back_to_intent(self, lease: Lease) -> None:
+        """Sending -> intent: the answer proves that nothing was created. Repeating it changes nothing."""
         with write(self._engine) as session:
-            self._move(session, lease, LedgerState.UNKNOWN, error_code=code, error_message=message)
+            if generation_row(session, lease.generation_id).state != LedgerState.INTENT:
+                self._move(session, lease, LedgerState.INTENT)
+
+    def submitted(self, lease: Lease, answer: Submitted) -> None:
+        """Sending -> submitted: the task id, the moment it returns. Repeating it changes nothing."""
+        with write(self._engine) as session:
+            row = generation_row(session, lease.generation_id)
+            if row.state == LedgerState.SUBMITTED and row.task_id == answer.task_id:
+                return
+            self._move(session, lease, LedgerState.SUBMITTED, **task_columns(answer), submitted_at=self._clock.now())
+
+    def keep_answer(self, generation_id: int, answer: Submitted) -> bool:
+        """Keep a task id that came back after the lease was lost: it is proof of what became of the request.
+
+        Returns:
+            Whether it was kept; False if the generation has a task already, or is closed.
+        """
+        with write(self._engine) as session:
+            kept = session.execute(
+                update(GenerationRow)
+                .where(
+                    GenerationRow.id == generation_id,
+                    GenerationRow.task_id == "",
+                    GenerationRow.state.in_((LedgerState.SENDING.value, LedgerState.UNKNOWN.value)),
+                )
+                .values(
+                    state=LedgerState.SUBMITTED.value,
+                    error_code="",
+                    error_message="",
+                    submitted_at=self._clock.now(),
+                    **task_columns(answer),
+                )
+                .returning(GenerationRow.id)
+            )
+            return kept.first() is not None
+
+    def park(self, lease: Lease, code: str, message: str) -> None:
+        """Sending -> unknown: no answer says what became of it. Repeating it changes nothing."""
+        with write(self._engine) as session:
+            if generation_row(session, lease.generation_id).state != LedgerState.UNKNOWN:
+                self._move(session, lease, LedgerState.UNKNOWN, error_code=code, error_message=message)
 
     def settle(
         self, lease: Lease, outcome: Outcome, *, credits_consumed: Decimal | None, code: str = "", message: str = ""
     ) -> Generation:
         """Close the generation with what it cost. Repeating it with the same outcome changes nothing."""
         with write(self._engine) as session:
-            row = _row(session, lease.generation_id)
+            row = generation_row(session, lease.generation_id)
             if row.state == LedgerState.SETTLED and row.outcome == outcome:
-                return _value(row)
+                return generation_of(row)
             self._move(
                 session,
                 lease,
@@ -237,7 +285,7 @@ class Ledger:
         """Record where the provider's bytes lie in the library."""
         with write(self._engine) as session:
             if not self._update(session, lease, raw_key=key, raw_sha256=sha256, raw_size_bytes=size_bytes):
-                raise _lost(lease)
+                raise lease_lost(lease)
         return self.get(lease.generation_id)
 
     def spent(self, run_id: str) -> Decimal:
@@ -253,7 +301,7 @@ class Ledger:
     def committed(self, realm: str, since: datetime) -> Decimal:
         """Credits spent, or reserved by open generations, since a moment."""
         with read(self._engine) as session:
-            return _committed(session, GenerationRow.realm == realm, GenerationRow.created_at >= since)
+            return committed_credits(session, GenerationRow.realm == realm, GenerationRow.created_at >= since)
 
     def of_sku(self, generation_ids: list[int]) -> list[Generation]:
         """Generations by id, oldest first."""
@@ -261,18 +309,20 @@ class Ledger:
             rows = session.scalars(
                 select(GenerationRow).where(GenerationRow.id.in_(generation_ids)).order_by(GenerationRow.id)
             )
-            return [_value(row) for row in rows]
+            return [generation_of(row) for row in rows]
 
-    def _require_budget(self, session: Session, intent: Intent, caps: Caps) -> None:
-        now = self._clock.now()
-        midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
-        in_run = _committed(session, GenerationRow.run_id == intent.run_id)
-        today = _committed(session, GenerationRow.realm == intent.realm, GenerationRow.created_at >= midnight)
+    def _require_budget(
+        self, session: Session, realm: str, run_id: str, price: Decimal, caps: Caps, *, but_for: int = 0
+    ) -> None:
+        midnight = self._clock.now().replace(hour=0, minute=0, second=0, microsecond=0)
+        others = GenerationRow.id != but_for
+        in_run = committed_credits(session, others, GenerationRow.run_id == run_id)
+        today = committed_credits(session, others, GenerationRow.realm == realm, GenerationRow.created_at >= midnight)
         for name, used, cap in (("run", in_run, caps.run), ("day", today, caps.day)):
-            if used + intent.expected_credits > cap:
+            if used + price > cap:
                 raise ProductError(
                     f"The budget of this {name} is used up: {used} of {cap} credits are spent or reserved, "
-                    f"this model costs {intent.expected_credits}.",
+                    f"this model costs {price}.",
                     code="OVER_BUDGET",
                     fix=f"Raise it (--budget, CATALOG3D_BUDGET__{name.upper()}) or go on in the next run.",
                 )
@@ -294,10 +344,10 @@ class Ledger:
         )
 
     def _move(self, session: Session, lease: Lease, wanted: LedgerState, **values: Any) -> None:
-        current = LedgerState(_row(session, lease.generation_id).state)
+        current = LedgerState(generation_row(session, lease.generation_id).state)
         require_legal(current, wanted)
         if not self._update(session, lease, current=current, state=wanted.value, **values):
-            raise _lost(lease)
+            raise lease_lost(lease)
 
     def _update(self, session: Session, lease: Lease, current: LedgerState | None = None, **values: Any) -> bool:
         condition = [GenerationRow.id == lease.generation_id, GenerationRow.lease_fence == lease.fence]
@@ -305,66 +355,3 @@ class Ledger:
             condition.append(GenerationRow.state == current.value)
         touched = session.execute(update(GenerationRow).where(*condition).values(**values).returning(GenerationRow.id))
         return touched.first() is not None
-
-
-def _row(session: Session, generation_id: int) -> GenerationRow:
-    row = session.get(GenerationRow, generation_id, populate_existing=True)
-    if row is None:
-        raise RunError(
-            f"The registry has no generation {generation_id}.",
-            code="REGISTRY_DAMAGED",
-            fix="Restore the registry from a backup.",
-        )
-    return row
-
-
-def _committed(session: Session, *conditions: Any) -> Decimal:
-    rows = session.execute(
-        select(
-            GenerationRow.state, GenerationRow.outcome, GenerationRow.credits_consumed, GenerationRow.expected_credits
-        ).where(*conditions)
-    )
-    total = Decimal(0)
-    for state, outcome, consumed, expected in rows:
-        if state in OPEN_STATES or (consumed is None and outcome == Outcome.SUCCESS):
-            total += expected
-        else:
-            total += consumed or Decimal(0)
-    return total
-
-
-def _lost(lease: Lease) -> ProductError:
-    return ProductError(
-        "Another worker took this model over while we were away.",
-        code="LEASE_LOST",
-        fix="Nothing to do: the other worker finishes it.",
-        details={"generation": str(lease.generation_id), "fence": str(lease.fence)},
-    )
-
-
-def _value(row: GenerationRow) -> Generation:
-    return Generation(
-        id=row.id,
-        realm=row.realm,
-        digest=row.digest,
-        attempt=row.attempt,
-        state=LedgerState(row.state),
-        outcome=Outcome(row.outcome) if row.outcome else None,
-        brief=Brief.parse(row.brief),
-        pool=row.pool,
-        base_url=row.base_url,
-        key_fingerprint=row.key_fingerprint,
-        model_seed=row.model_seed,
-        expected_credits=row.expected_credits,
-        credits_consumed=row.credits_consumed,
-        task_id=row.task_id or "",
-        error_code=row.error_code or "",
-        error_message=row.error_message or "",
-        raw_key=row.raw_key or "",
-        raw_sha256=row.raw_sha256 or "",
-        raw_size_bytes=row.raw_size_bytes or 0,
-        lease_fence=row.lease_fence or 0,
-        run_id=row.run_id,
-        created_at=row.created_at,
-        settled_at=row.settled_at,
-    )

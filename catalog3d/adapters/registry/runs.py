@@ -159,6 +159,13 @@ class RunRecord:
             for name, value in values.items():
                 setattr(row, name, value.value if isinstance(value, Status | Stage) else value)
 
+    def break_off(self, run_id: str, message: str) -> None:
+        """Close a run that could not go on; one that is closed or was never written down stays as it is."""
+        with write(self._engine) as session:
+            row = session.get(RunRow, run_id)
+            if row is not None and row.ended_at is None:
+                row.state, row.message, row.ended_at = "stopped", message, self._clock.now()
+
     def finish(self, run_id: str, *, state: str, message: str, report: str) -> None:
         """Close a run."""
         with write(self._engine) as session:

@@ -123,7 +123,6 @@ class AssetRow(Base):
     __tablename__ = "assets"
     __table_args__ = (
         UniqueConstraint("catalog", "sku", "version", "format", name="uq_asset_version"),
-        UniqueConstraint("catalog", "sku", "identity", name="uq_asset_identity"),
         UniqueConstraint("catalog", "file", name="uq_asset_file"),
     )
     id: Mapped[int] = mapped_column(primary_key=True)

@@ -172,7 +172,7 @@ CASES: tuple[Case, ...] = (
         policy=Policy.NO_SUCH_TASK,
         code="TASK_NOT_FOUND",
         message="Tripo does not know this task (it shows a task only to the API key that made it).",
-        fix="If the key was changed, add the old one to CATALOG3D_TRIPO__PREVIOUS_API_KEYS.",
+        fix="If the key was changed, run again with the key that made it.",
     ),
     Case(
         http=_A_NO,
@@ -263,7 +263,7 @@ def submission_unknown(what: str, evidence: dict[str, str]) -> SubmissionUnknown
     """The one message of a create whose outcome nobody told us."""
     return SubmissionUnknown(
         f"{what} The task may have been created and paid.",
-        fix="It is looked for in the account before anything is sent again.",
+        fix="Look in the Tripo account whether it was made: it is not sent again by itself.",
         details=evidence,
     )
 

@@ -120,7 +120,6 @@ def upgrade() -> None:
         ),
         sa.PrimaryKeyConstraint("id"),
         sa.UniqueConstraint("catalog", "file", name="uq_asset_file"),
-        sa.UniqueConstraint("catalog", "sku", "identity", name="uq_asset_identity"),
         sa.UniqueConstraint("catalog", "sku", "version", "format", name="uq_asset_version"),
     )
     with op.batch_alter_table("assets", schema=None) as batch_op:

@@ -1,0 +1,139 @@
+"""One paid request: sent when a slot is free, its answer kept whatever happens to the program meanwhile."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Coroutine
+from contextlib import suppress
+from typing import Any
+
+from catalog3d.errors import NotSentError, ProductError, RunError, SubmissionUnknown
+from catalog3d.ledger import Generation, Lease, LedgerState
+from catalog3d.ports import Submitted
+from catalog3d.stages.context import RunContext
+from catalog3d.stages.open_tasks import surely
+
+log = logging.getLogger(__name__)
+
+NO_FREE_SLOT = "NO_FREE_SLOT"
+WAIT_IS_NORMAL = frozenset({"SLOTS_FULL", "RATE_LIMITED"})
+"""Answers of a provider that works: they never fail a SKU."""
+MOST_TRIES = 8
+"""Of requests that never left: with the pauses below that is five minutes without a connection."""
+
+_SLOT_WAIT_S = 1.0
+_MAX_WAIT_S = 60.0
+
+
+async def order_when_free(
+    context: RunContext, sku: str, generation: Generation, lease: Lease, tokens: dict[str, str]
+) -> None:
+    """Send the request of an intent once a slot is free.
+
+    Raises:
+        ProductError: The provider refused it, the budget is used up, or the run was stopped.
+        SubmissionUnknown: No answer says what became of it; it is parked.
+        RunError: NO_CREDITS, KEY_REFUSED, GENERATOR_UNREACHABLE, SLOTS_PARKED, SLOTS_STUCK.
+    """
+    loop, tries, waiting_since = asyncio.get_running_loop(), 0, None
+    while True:
+        context.require_running(sku)
+        try:
+            await _in_one_piece(_order(context, generation, lease, tokens))
+        except NotSentError as error:
+            if error.code == NO_FREE_SLOT:
+                waiting_since = waiting_since or loop.time()
+                await _await_slot(context, generation, loop.time() - waiting_since)
+                continue
+            tries, waiting_since = tries + 1, None
+            if tries >= MOST_TRIES and error.code not in WAIT_IS_NORMAL:
+                raise RunError(
+                    f"The server that makes the models cannot be reached: {error.message}",
+                    code="GENERATOR_UNREACHABLE",
+                    fix="Check the network, then run again: nothing was sent.",
+                ) from error
+            await context.pause(_pause_s(context, error, tries), sku)
+        else:
+            return
+
+
+async def _in_one_piece(work: Coroutine[Any, Any, None]) -> None:
+    """Run a step that a cancellation must not cut in two: the answer to a paid request is worth the wait."""
+    step = asyncio.ensure_future(work)
+    try:
+        await asyncio.shield(step)
+    except asyncio.CancelledError:
+        await asyncio.wait([step])
+        if not step.cancelled() and (error := step.exception()) is not None:
+            log.warning("A request ended with %s while its run was cancelled.", error)
+        raise
+
+
+async def _order(context: RunContext, generation: Generation, lease: Lease, tokens: dict[str, str]) -> None:
+    ledger = context.catalog.registry.ledger
+    await context.record(
+        ledger.start_sending,
+        lease,
+        slots=context.link.slots[generation.pool],
+        file_tokens=tokens,
+        run_id=context.run_id,
+        caps=context.caps,
+    )
+    try:
+        answer = await context.link.client.submit(generation.brief, tokens, generation.model_seed)
+    except NotSentError:
+        await surely(context, ledger.back_to_intent, lease)
+        raise
+    except SubmissionUnknown as error:
+        await surely(context, ledger.park, lease, error.code, error.message)
+        raise
+    await _keep(context, generation, lease, answer)
+
+
+async def _keep(context: RunContext, generation: Generation, lease: Lease, answer: Submitted) -> None:
+    """Write the task id down; also when the lease was lost meanwhile, since the task is paid for."""
+    ledger = context.catalog.registry.ledger
+    try:
+        await surely(context, ledger.submitted, lease, answer)
+    except ProductError:
+        log.warning("generation %s is task %s, and its lease is lost", generation.id, answer.task_id)
+        await surely(context, ledger.keep_answer, generation.id, answer)
+        raise
+    except Exception:
+        log.exception("generation %s is task %s, and it could not be written down", generation.id, answer.task_id)
+        raise
+
+
+async def _await_slot(context: RunContext, generation: Generation, waited_s: float) -> None:
+    """Wait until a slot of ours is freed, or a moment: another run may have freed one.
+
+    Raises:
+        RunError: SLOTS_PARKED, SLOTS_STUCK: none will be.
+    """
+    async with context.slot_freed:
+        with suppress(TimeoutError):
+            await asyncio.wait_for(context.slot_freed.wait(), _SLOT_WAIT_S)
+    if waited_s < _SLOT_WAIT_S:
+        return
+    ledger = context.catalog.registry.ledger
+    used = await context.record(ledger.slots_by_state, context.catalog.realm, generation.pool)
+    slots = context.link.slots[generation.pool]
+    if used.get(LedgerState.UNKNOWN, 0) >= slots:
+        raise RunError(
+            f"All {slots} slots are held by requests of which nobody knows what became.",
+            code="SLOTS_PARKED",
+            fix="Look in the Tripo account which of them were made; `catalog3d status --needs-person` lists them.",
+        )
+    if waited_s > context.slot_patience_s:
+        raise RunError(
+            f"No slot became free in {waited_s:.0f} s.",
+            code="SLOTS_STUCK",
+            fix="Look in the Tripo account what is running there, then run again.",
+        )
+
+
+def _pause_s(context: RunContext, error: NotSentError, tries: int) -> float:
+    backoff_s = min(_MAX_WAIT_S, 2.0 ** min(tries, 6))
+    asked_s = error.retry_after_s if error.retry_after_s is not None else backoff_s
+    return min(_MAX_WAIT_S, asked_s) * (1 + 0.25 * context.random.random())

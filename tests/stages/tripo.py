@@ -1,0 +1,200 @@
+"""A provider in memory whose answers a test decides, and a run that uses it."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from decimal import Decimal
+from pathlib import Path
+from random import Random
+from typing import Any
+
+from catalog3d.adapters.holders import HolderFiles
+from catalog3d.adapters.registry.ledger import Caps
+from catalog3d.adapters.registry.registry import open_registry
+from catalog3d.brief import Brief, Picture, make_brief
+from catalog3d.home import Home
+from catalog3d.library import Library
+from catalog3d.plan import Plan, PlanItem
+from catalog3d.ports import Balance, Downloaded, PreparedView, Submitted, TaskDetail, TaskState
+from catalog3d.product import SheetReading
+from catalog3d.quality import MeshReport
+from catalog3d.request import RunRequest
+from catalog3d.rules import Rules, TripoRules
+from catalog3d.settings import Settings
+from catalog3d.stages.context import GeneratorLink, OpenCatalog, RunContext, SkuWork
+from catalog3d.stages.planning import Planned, record_run
+from catalog3d.stages.watch import TaskWatcher
+from catalog3d.status import Status
+from tests.clock import HandClock
+from tests.fakes import MemoryStore
+from tests.products import a_product
+
+MODEL = b"glTF of a test"
+
+
+class ScriptedTripo:
+    """A `Generator`. Every submit is counted; what it does beyond that is set by the test.
+
+    Attributes:
+        on_submit: Called with the number of the submit; may raise, or return how long the answer takes.
+        arrived: Set once a submit is there.
+        states: Task id -> what `tasks` says; a new task is a success at once unless `new_state` says otherwise.
+    """
+
+    def __init__(self) -> None:
+        self.submits = 0
+        self.uploads = 0
+        self.on_submit: Callable[[int], float] = lambda _number: 0.0
+        self.new_state = TaskState.SUCCESS
+        self.states: dict[str, TaskState] = {}
+        self.upload_takes_s = 0.0
+        self.arrived = asyncio.Event()
+
+    async def balance(self) -> Balance:
+        return Balance(available=Decimal(1000), frozen=Decimal(0))
+
+    async def upload(self, view: PreparedView) -> str:
+        await asyncio.sleep(self.upload_takes_s)
+        self.uploads += 1
+        return f"token-{view.slot}"
+
+    async def submit(self, brief: Brief, tokens: Mapping[str, str], model_seed: int) -> Submitted:
+        self.submits += 1
+        task_id = f"task-{self.submits}"
+        takes_s = self.on_submit(self.submits)
+        self.states[task_id] = self.new_state
+        self.arrived.set()
+        await asyncio.sleep(takes_s)
+        return Submitted(task_id=task_id)
+
+    async def task(self, task_id: str) -> TaskDetail:
+        return (await self.tasks([task_id]))[task_id]
+
+    async def tasks(self, task_ids: Sequence[str]) -> Mapping[str, TaskDetail]:
+        return {
+            task_id: TaskDetail(
+                task_id=task_id,
+                type="image_to_model",
+                state=self.states[task_id],
+                model_url="https://tripo.test/model.glb" if self.states[task_id] is TaskState.SUCCESS else "",
+                credits_consumed=Decimal(30) if self.states[task_id] is TaskState.SUCCESS else Decimal(0),
+                error_code="2018" if self.states[task_id] is TaskState.FAILED else "",
+            )
+            for task_id in task_ids
+            if task_id in self.states
+        }
+
+    async def download(self, url: str, target: Path, max_bytes: int) -> Downloaded:
+        await asyncio.to_thread(target.write_bytes, MODEL)
+        return Downloaded(path=target, sha256=hashlib.sha256(MODEL).hexdigest(), size_bytes=len(MODEL))
+
+    async def close(self) -> None: ...
+
+
+class NoInspector:
+    """For stages that inspect nothing."""
+
+    def inspect(self, *_arguments: Any, **_options: Any) -> MeshReport:
+        raise AssertionError("nothing is inspected here")
+
+    def close(self) -> None: ...
+
+
+class NoKeeper:
+    """Leases of a test do not expire."""
+
+    def keep(self, lease: Any) -> None: ...
+
+    def forget(self, lease: Any) -> None: ...
+
+
+class NoPictures:
+    """For stages whose views are prepared already."""
+
+    def pixels_sha256(self, view: Any) -> str | None:
+        return None
+
+    def prepare(self, view: Any) -> PreparedView:
+        raise AssertionError("nothing is prepared here")
+
+
+@asynccontextmanager
+async def a_run(
+    folder: Path,
+    tripo: ScriptedTripo,
+    photos: Mapping[str, str],
+    *,
+    run_id: str = "20261124-120000-abcdef",
+    slots: int = 10,
+    caps: Caps | None = None,
+    slot_patience_s: float = 60,
+) -> AsyncIterator[RunContext]:
+    """A run of SKUs whose views are prepared.
+
+    Args:
+        photos: SKU -> a letter: SKUs with the same letter share a photo, so a brief.
+    """
+    home, clock, store = Home(root=folder, catalog="live"), HandClock(), MemoryStore()
+    registry = open_registry(home, "", clock)
+    holders = HolderFiles(home.shared / "holders")
+    products = {sku: a_product(sku, row=number) for number, sku in enumerate(photos, start=2)}
+    briefs = {sku: make_brief(TripoRules(), (Picture(slot="front", pixels_sha256=photos[sku] * 64),)) for sku in photos}
+    items = [
+        PlanItem(
+            sku=sku, row=product.row, name=product.name, do=True, status=Status.READY, credits=Decimal(30),
+            price_group=briefs[sku].digest, product=product,
+        )
+        for sku, product in products.items()
+    ]  # fmt: skip
+    watcher = TaskWatcher(tripo, poll_s=0.01, deadline_s=30)
+    catalog = OpenCatalog(
+        home=home,
+        settings=Settings(),
+        rules=Rules(),
+        generator_name="tripo",
+        realm="tripo:test",
+        registry=registry,
+        store=store,
+        library=Library(store),
+        pictures=NoPictures(),
+        holders=holders,
+        clock=clock,
+    )
+    context = RunContext(
+        run_id=run_id,
+        request=RunRequest(sheet=str(folder / "sheet.csv")),
+        catalog=catalog,
+        reading=SheetReading(
+            sheet=str(folder / "sheet.csv"), dialect="", mapping={"sku": "SKU"}, rows=len(photos),
+            products=tuple(products.values()), invalid=(), problems=(),
+        ),
+        plan=Plan(items=tuple(items)),
+        caps=caps or Caps(run=Decimal(10_000), day=Decimal(10_000)),
+        holder=holders.name_of(run_id),
+        random=Random(1),
+        inspector=NoInspector(),
+        started_at=clock.now(),
+        slot_patience_s=slot_patience_s,
+        link=GeneratorLink(
+            client=tripo, watcher=watcher, base_url="https://tripo.test", key_fingerprint="0" * 12,
+            slots={"H": slots, "P": slots, "processing": slots},
+        ),
+        keeper=NoKeeper(),
+    )  # fmt: skip
+    record_run(catalog, context.request, Planned(reading=context.reading, plan=context.plan), run_id)
+    for sku, product in products.items():
+        view = PreparedView(
+            slot="front", path=folder / "photo.png", file_sha256=photos[sku] * 64, pixels_sha256=photos[sku] * 64,
+            mime="image/png", width_px=1024, height_px=1024, size_bytes=10,
+        )  # fmt: skip
+        context.work[sku] = SkuWork(product=product, may_pay=True, views=(view,), brief=briefs[sku])
+    with holders.living(context.holder):
+        try:
+            yield context
+        finally:
+            await watcher.close()
+            context.threads.shutdown()
+            registry.close()
