@@ -19,7 +19,7 @@ demo: $(RUN)
 	$(VENV)/bin/python examples/demo.py
 
 test: $(DEV)
-	$(VENV)/bin/python -m pytest $(PYTEST_ARGS)
+	$(VENV)/bin/python -m pytest -n 2 --dist loadfile $(PYTEST_ARGS)
 
 lint: $(DEV)
 	$(VENV)/bin/ruff format --check .
