@@ -148,10 +148,18 @@ def _shape_findings(facts: MeshFacts, profile: ProfileLimits, as_declared: bool)
         aspect = round(longest / shortest, 1) if shortest > longest / 1e6 else 1e6
         shown = "flat" if aspect >= 1e6 else None
         thin = "completely flat" if shown else f"{aspect:g} times longer than thick"
-        yield from _held(
-            profile, "DEGENERATE_SHAPE", aspect,
-            f"The model is {thin}: often a picture was taken for the product itself. Look at it, use another photo.", shown,
-        )  # fmt: skip
+        message = (
+            f"The model is {thin}: often a picture was taken for the product itself. Look at it, use another photo."
+        )
+        for check in _held(profile, "DEGENERATE_SHAPE", aspect, message, shown):
+            yield _of_standin(check, thin) if facts.standin else check
+
+
+def _of_standin(check: Check, thin: str) -> Check:
+    """The stand-in makes a card of a photo whose product it cannot tell from the background: no doubt about the product."""
+    return info(
+        check.code, f"The stand-in's shape is {thin}: it could not cut the product out of its photo.", check.value
+    )
 
 
 def _scale_findings(longest: float, profile: ProfileLimits) -> Iterator[Check]:

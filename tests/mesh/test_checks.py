@@ -251,6 +251,12 @@ def test_flat_shape_warns_unless_the_sheet_says_so():
     assert "DEGENERATE_SHAPE" not in codes(judged(rug, dimensions=sides(2.0, 0.01, 1.0)))
 
 
+def test_flat_card_of_the_stand_in_is_no_doubt_about_the_product():
+    draft = cube((2.0, 0.01, 1.0))
+    draft.document["asset"]["generator"] = "catalog3d stand-in"
+    assert found(judged(draft.packed()), "DEGENERATE_SHAPE").severity is Severity.INFO
+
+
 def test_large_file_warns_then_fails_with_its_size():
     draft = cube()
     draft.view(bytes(6_000_000))
