@@ -119,7 +119,9 @@ def parse_rules(text: str, where: str = "catalog.yaml") -> Rules:
     except ValidationError as exc:
         first = exc.errors(include_url=False, include_input=False)[0]
         key = ".".join(str(part) for part in first["loc"]) or "the file"
-        raise RunError(f"{where}: {key}: {first['msg']}.", code="RULES_INVALID", fix="Correct that key.") from exc
+        wrong = "there is no such rule" if first["type"] == "extra_forbidden" else first["msg"]
+        fix = "Correct that key; `catalog3d init` writes a file with every rule explained."
+        raise RunError(f"{where}: {key}: {wrong}.", code="RULES_INVALID", fix=fix) from exc
     _check_names(rules, where)
     return rules
 
