@@ -87,10 +87,10 @@ class RunProgress:
 
 def sentence(context: RunContext) -> str:
     """What is going on, in a few words: "10 generating, 2 checking, 31 done, 1 needs a person"."""
-    running = Counter(stage for sku, stage in context.stage_now.items() if sku not in context.ended)
+    running = Counter(stage for sku, stage in dict(context.stage_now).items() if sku not in context.ended)
     parts = [f"{running[stage]} {word}" for stage, word in _WORDS.items() if running[stage]]
-    done = sum(status in HAS_MODEL - NEEDS_PERSON for status in context.ended.values())
-    waiting = sum(status in NEEDS_PERSON for status in context.ended.values())
+    done = sum(status in HAS_MODEL - NEEDS_PERSON for status in list(context.ended.values()))
+    waiting = sum(status in NEEDS_PERSON for status in list(context.ended.values()))
     if done:
         parts.append(f"{done} done")
     if waiting:

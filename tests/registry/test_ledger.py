@@ -150,17 +150,17 @@ def test_settling_twice_with_the_same_outcome_changes_nothing(registry: Registry
 
 def test_the_open_generation_comes_before_a_success_before_a_failure(registry: Registry) -> None:
     digest = intent().brief.digest
-    for outcome in (Outcome.SUCCESS, Outcome.FAILED):
-        registry.ledger.settle(leased(registry), outcome, credits_consumed=Decimal(0))
-    latest = registry.ledger.latest("tripo-test", digest)
-    assert latest is not None
-    assert (latest.attempt, latest.outcome) == (1, Outcome.SUCCESS)
-    assert registry.ledger.outcomes("tripo-test")[digest] == latest
+    registry.ledger.settle(leased(registry), Outcome.FAILED, credits_consumed=Decimal(0))
     opened = leased(registry)
     newest = registry.ledger.latest("tripo-test", digest)
     assert newest is not None
     assert newest.id == opened.generation_id
     assert registry.ledger.outcomes("tripo-test")[digest] == newest
+    registry.ledger.settle(opened, Outcome.SUCCESS, credits_consumed=Decimal(30))
+    latest = registry.ledger.latest("tripo-test", digest)
+    assert latest is not None
+    assert (latest.attempt, latest.outcome) == (2, Outcome.SUCCESS)
+    assert registry.ledger.outcomes("tripo-test")[digest] == latest
 
 
 @given(current=st.sampled_from(LedgerState), wanted=st.sampled_from(LedgerState))
@@ -245,3 +245,27 @@ def test_open_tasks_are_those_that_may_be_at_the_provider(registry: Registry) ->
         LedgerState.SUBMITTED: 1,
         LedgerState.UNKNOWN: 1,
     }
+
+
+def test_a_brief_that_another_run_paid_meanwhile_is_not_bought_again(registry: Registry) -> None:
+    registry.ledger.settle(leased(registry), Outcome.SUCCESS, credits_consumed=Decimal(30))
+    joined = registry.ledger.open_intent(intent(run_id="run-2"), AMPLE)
+    assert (joined.attempt, joined.succeeded) == (1, True)
+
+
+def test_a_lease_lost_before_sending_is_no_defect(registry: Registry, clock: HandClock) -> None:
+    asleep = leased(registry)
+    clock.advance(LEASE_S + 1)
+    awake = registry.ledger.take_lease(asleep.generation_id, "worker-2")
+    assert awake is not None
+    send(registry, awake)
+    with pytest.raises(ProductError) as caught:
+        send(registry, asleep)
+    assert caught.value.code == "LEASE_LOST"
+
+
+def test_a_renewal_after_the_drop_revives_nothing(registry: Registry) -> None:
+    lease = leased(registry)
+    registry.ledger.drop_lease(lease)
+    assert not registry.ledger.renew_lease(lease)
+    assert registry.ledger.take_lease(lease.generation_id, "worker-2") is not None

@@ -99,7 +99,9 @@ class Ledger:
         return {digest: value for digest, (_, value) in best.items()}
 
     def open_intent(self, intent: Intent, caps: Caps) -> Generation:
-        """Write an intent down, its price reserved; or give the open generation that is already there.
+        """Write an intent down, its price reserved; or give the generation that is already there: open, or successful.
+
+        Asked inside the transaction: another run may have paid and finished it since the caller looked.
 
         Raises:
             ProductError: OVER_BUDGET, nothing was written.
@@ -109,11 +111,13 @@ class Ledger:
             with write(self._engine) as session:
                 serialise(session, f"intent:{intent.realm}")
                 there = session.scalars(
-                    select(GenerationRow).where(
+                    select(GenerationRow)
+                    .where(
                         GenerationRow.realm == intent.realm,
                         GenerationRow.digest == digest,
-                        GenerationRow.state != LedgerState.SETTLED,
+                        or_(GenerationRow.state != LedgerState.SETTLED, GenerationRow.outcome == Outcome.SUCCESS.value),
                     )
+                    .order_by(GenerationRow.outcome != Outcome.SUCCESS.value)
                 ).first()
                 if there:
                     return generation_of(there)
@@ -344,13 +348,20 @@ class Ledger:
         )
 
     def _move(self, session: Session, lease: Lease, wanted: LedgerState, **values: Any) -> None:
-        current = LedgerState(generation_row(session, lease.generation_id).state)
+        row = generation_row(session, lease.generation_id)
+        if row.lease_fence != lease.fence:
+            raise lease_lost(lease)
+        current = LedgerState(row.state)
         require_legal(current, wanted)
         if not self._update(session, lease, current=current, state=wanted.value, **values):
             raise lease_lost(lease)
 
     def _update(self, session: Session, lease: Lease, current: LedgerState | None = None, **values: Any) -> bool:
-        condition = [GenerationRow.id == lease.generation_id, GenerationRow.lease_fence == lease.fence]
+        condition = [
+            GenerationRow.id == lease.generation_id,
+            GenerationRow.lease_fence == lease.fence,
+            GenerationRow.lease_holder == lease.holder,  # a late renewal must not revive a lease that was dropped
+        ]
         if current is not None:
             condition.append(GenerationRow.state == current.value)
         touched = session.execute(update(GenerationRow).where(*condition).values(**values).returning(GenerationRow.id))
