@@ -3,15 +3,16 @@
     intent ──> sending ──> submitted ──> settled
       ^  │        │ │          ^            ^
       │  └────────┼─┼──────────┼────────────┤   never sent, or refused with an answer
-      └───────────┘ └──> unknown ───────────┘
-                            └──> intent         only on proof that nothing was created
+      └───────────┘ └──> unknown ───────────┘   looked up: adopted, or withdrawn on proof that nothing was made
 
 `sending` is committed right before the request, the task id the moment it returns. A `sending`
-whose process died has no answer: it becomes `unknown` and is never sent again blindly.
+whose process died has no answer: it becomes `unknown` and is never sent again blindly. Proven
+absent it is closed, and a new attempt with a seed of its own may be sent.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -43,7 +44,7 @@ ALLOWED: dict[LedgerState, frozenset[LedgerState]] = {
     LedgerState.SENDING: frozenset(
         {LedgerState.SUBMITTED, LedgerState.UNKNOWN, LedgerState.INTENT, LedgerState.SETTLED}
     ),
-    LedgerState.UNKNOWN: frozenset({LedgerState.SUBMITTED, LedgerState.INTENT, LedgerState.SETTLED}),
+    LedgerState.UNKNOWN: frozenset({LedgerState.SUBMITTED, LedgerState.SETTLED}),
     LedgerState.SUBMITTED: frozenset({LedgerState.SETTLED}),
     LedgerState.SETTLED: frozenset(),
 }
@@ -51,6 +52,23 @@ ALLOWED: dict[LedgerState, frozenset[LedgerState]] = {
 OPEN_STATES = frozenset(LedgerState) - {LedgerState.SETTLED}
 SLOT_STATES = frozenset({LedgerState.SENDING, LedgerState.SUBMITTED, LedgerState.UNKNOWN})
 """What may be running at the provider, so it counts against the account's slots."""
+
+
+WORTH_ANOTHER_TRY: dict[str, int] = {
+    "TASK_EXPIRED": 2,  # it waited too long in the provider's queue (SDK 1.0.0; before v3's 2018)
+    "TRIPO_2018": 1,  # by one source too complex, by another the queue's time ran out: once may help
+    "TRIPO_1000": 2,  # the provider's own server error, here as the end of a task
+    "TRIPO_1001": 2,
+}
+"""Ends of a task at 0 credits after which a new attempt starts by itself, and how many there may be (at most 2)."""
+
+
+def may_try_again(generation: Generation) -> bool:
+    """Whether a failed task may get a new attempt without anybody asking: it surely cost nothing, and others may end
+    differently.
+    """
+    free = generation.outcome is Outcome.FAILED and not generation.credits_consumed
+    return free and generation.attempt <= WORTH_ANOTHER_TRY.get(generation.error_code, 0)
 
 
 def require_legal(current: LedgerState, wanted: LedgerState) -> None:
@@ -72,7 +90,11 @@ class Generation:
         attempt: 1 for the first; UNIQUE with realm and digest.
         expected_credits: The price reserved against the budgets.
         credits_consumed: What the provider said, None until it did.
+        file_tokens: Slot -> file token that was sent: evidence, never used again.
         raw_key: Library key of the provider's bytes, "" until they are there.
+        sent_at: When the request left, and
+        given_up_at: when it was surely over without an answer, and
+        accepted_at: when its task was made: all by the provider's clock.
         lease_fence: Number of the lease under which a transition is valid.
     """
 
@@ -87,6 +109,7 @@ class Generation:
     base_url: str
     key_fingerprint: str
     model_seed: int
+    file_tokens: Mapping[str, str]
     expected_credits: Decimal
     credits_consumed: Decimal | None
     task_id: str
@@ -98,6 +121,10 @@ class Generation:
     lease_fence: int
     run_id: str
     created_at: datetime
+    sent_at: datetime | None
+    given_up_at: datetime | None
+    accepted_at: datetime | None
+    submitted_at: datetime | None
     settled_at: datetime | None
 
     @property

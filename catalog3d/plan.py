@@ -11,7 +11,7 @@ from decimal import Decimal
 
 from catalog3d.asset import Approval, Asset, Decision, asset_identity, rejection_text
 from catalog3d.brief import Brief
-from catalog3d.ledger import Generation, LedgerState, Outcome
+from catalog3d.ledger import Generation, LedgerState, Outcome, may_try_again
 from catalog3d.product import InvalidRow, Product
 from catalog3d.quality import Verdict
 from catalog3d.request import RunRequest
@@ -19,11 +19,6 @@ from catalog3d.status import Stage, Status
 
 DOUBTS = frozenset({"PROPORTION_MISMATCH", "DEGENERATE_SHAPE"})
 """Warnings that want a person before anything else: the model may show something other than the product."""
-
-RETRIED_BY_ITSELF = frozenset(
-    {"TRANSIENT", "STORE_UNREACHABLE", "REGISTRY_BUSY", "TASK_EXPIRED", "TASK_CANCELLED", "UNEXPECTED"}
-)
-"""Failures of a paid task that a plain run may try again; anything else waits for `rerun --failed`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -241,18 +236,13 @@ def _in_hand(generation: Generation | None) -> bool:
 
 
 def _retried_by_itself(generation: Generation | None) -> bool:
-    return generation is not None and generation.error_code in RETRIED_BY_ITSELF
+    return generation is not None and may_try_again(generation)
 
 
 def _parked(ready: PlanItem) -> PlanItem:
-    message = "A paid request got no answer: it is not sent again until a person has looked."
+    message = "A paid request got no answer: it is looked for, and sent again only if it surely made nothing."
     return replace(
-        ready,
-        do=False,
-        status=Status.FAILED,
-        stage=Stage.GENERATE_MODEL,
-        reason="SUBMISSION_UNKNOWN",
-        message=message,
+        ready, status=Status.FAILED, stage=Stage.GENERATE_MODEL, reason="SUBMISSION_UNKNOWN", message=message
     )
 
 

@@ -96,6 +96,17 @@ class TaskDetail:
 
 
 @dataclass(frozen=True, kw_only=True)
+class UsageRow:
+    """One task of the account, as its usage lists it."""
+
+    task_id: str
+    type: str
+    state: TaskState
+    created_at: datetime | None
+    credits_consumed: Decimal | None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Balance:
     """Credits available, and held by running tasks."""
 
@@ -130,6 +141,12 @@ class Generator(Protocol):
     """A server that speaks Tripo's v3 API. All methods may raise RunError for a bad key."""
 
     async def balance(self) -> Balance: ...
+
+    async def usage(self, limit: int = 50, offset: int = 0) -> Sequence[UsageRow]:
+        """One page of the account's tasks (1 to 200 rows); no order is promised."""
+
+    def server_now(self) -> datetime:
+        """The provider's clock, as its last answer told it; ours before there was one."""
 
     async def upload(self, view: PreparedView) -> str:
         """Upload one picture; returns its file token. Waits as told on 429."""

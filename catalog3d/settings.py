@@ -6,13 +6,14 @@ import hashlib
 import os
 from decimal import Decimal
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, BaseModel, Field, SecretStr, ValidationError
+from pydantic import AliasChoices, BaseModel, Field, SecretStr, ValidationError, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from catalog3d.errors import RunError
+from catalog3d.lookup import LookupRules
 
 TRIPO_HOST = "https://openapi.tripo3d.ai"
 TRIPO_DOWNLOAD_HOSTS = (
@@ -24,9 +25,14 @@ TRIPO_DOWNLOAD_HOSTS = (
 """Result hosts seen in Tripo's documentation and in real answers, 2026-11."""
 
 
+ABSENT_AFTER_S, LOOK_APART_S = LookupRules().absent_after_s, LookupRules().apart_s
+"""The least that a real account is given."""
+
+
 class TripoSettings(BaseModel):
     """How to reach Tripo (or any server that speaks its API).
 
+    `absent_after_s` and `look_apart_s` say when the account's usage may prove that a lost request made nothing.
     `account` names the account where one team uses several; slots by pool: developers' documentation as of 2026-11 (H family 10, P family 5, processing 5).
     """
 
@@ -40,6 +46,29 @@ class TripoSettings(BaseModel):
     concurrency_processing: int = Field(default=5, ge=1, le=200)
     poll_s: float = Field(default=2.0, gt=0, le=60)
     deadline_s: float = Field(default=1800.0, gt=0)
+    absent_after_s: float = Field(default=ABSENT_AFTER_S, ge=0, le=86_400)
+    look_apart_s: float = Field(default=LOOK_APART_S, gt=0, le=3600)
+
+    @property
+    def lookup_rules(self) -> LookupRules:
+        """How a lost answer is looked for."""
+        return LookupRules(
+            absent_after_s=self.absent_after_s,
+            apart_s=self.look_apart_s,
+            unseen_after_s=self.deadline_s,
+            give_up_after_s=2 * self.deadline_s,
+        )
+
+    @model_validator(mode="after")
+    def _only_a_test_server_is_looked_at_in_haste(self) -> Self:
+        host = urlsplit(self.base_url).hostname
+        if host in ("127.0.0.1", "localhost", "::1"):
+            return self
+        if self.absent_after_s < ABSENT_AFTER_S or self.look_apart_s < LOOK_APART_S:
+            raise ValueError(
+                f"absent_after_s below {ABSENT_AFTER_S:.0f} and look_apart_s below {LOOK_APART_S:.0f} could pay twice"
+            )
+        return self
 
 
 class BudgetSettings(BaseModel):

@@ -39,6 +39,7 @@ def a_generation(brief: Brief | None = None, **changes: Any) -> Generation:
         base_url="https://tripo.test",
         key_fingerprint="0" * 12,
         model_seed=7,
+        file_tokens={"front": "file_1"},
         expected_credits=Decimal(30),
         credits_consumed=Decimal(30),
         task_id="task-1",
@@ -50,6 +51,10 @@ def a_generation(brief: Brief | None = None, **changes: Any) -> Generation:
         lease_fence=1,
         run_id="run-1",
         created_at=NOW,
+        sent_at=NOW,
+        given_up_at=None,
+        accepted_at=NOW,
+        submitted_at=NOW,
         settled_at=NOW,
     )
     return replace(made, **changes)

@@ -24,13 +24,16 @@ from catalog3d.adapters.tripo.client import TripoClient
 from catalog3d.errors import RunError, TransientError
 from catalog3d.home import Home, find_home
 from catalog3d.library import Library
+from catalog3d.lookup import LookupRules
 from catalog3d.request import RunRequest
 from catalog3d.rules import load_rules
 from catalog3d.settings import given_home, key_fingerprint, load_settings, realm_of
 from catalog3d.stages.context import GeneratorLink, OpenCatalog, RunContext, SkuWork
 from catalog3d.stages.leases import LeaseKeeper
+from catalog3d.stages.open_lookups import Lookups
 from catalog3d.stages.planning import Planned
 from catalog3d.stages.watch import TaskWatcher
+from catalog3d.standin.config import StandinConfig
 
 _UNLIMITED = Decimal(10) ** 9
 """The stand-in costs nothing, so only a budget that somebody names binds it."""
@@ -130,7 +133,9 @@ async def open_run(
             link=link,
             keeper=keeper,
             balance=balance,
+            lookups=Lookups(rules=_lookup_rules(catalog)),
         )
+        stack.push_async_callback(context.lookups.close)
         context.work.update(_work_of(catalog, planned))
         stack.callback(context.threads.shutdown)
         yield context
@@ -181,11 +186,16 @@ def caps_of(catalog: OpenCatalog, request: RunRequest) -> Caps:
     return Caps(run=request.budget if request.budget is not None else budget.run, day=budget.day)
 
 
+def _lookup_rules(catalog: OpenCatalog) -> LookupRules:
+    if catalog.generator_name == "standin":
+        return LookupRules().scaled(StandinConfig(state=catalog.home.work).time_scale)
+    return catalog.settings.tripo.lookup_rules
+
+
 async def _generator(catalog: OpenCatalog, stack: AsyncExitStack) -> tuple[GeneratorLink, Decimal | None]:
     url, key = _address(catalog, stack)
     settings = catalog.settings.tripo
-    client = TripoClient(base_url=url, api_key=key, download_hosts=settings.download_hosts)
-    stack.push_async_callback(client.close)
+    client, watcher = _line(catalog, stack, url, key)
     try:
         balance = (await client.balance()).available
     except TransientError as error:
@@ -194,18 +204,27 @@ async def _generator(catalog: OpenCatalog, stack: AsyncExitStack) -> tuple[Gener
             code="GENERATOR_UNREACHABLE",
             fix="Check CATALOG3D_TRIPO__BASE_URL and the network, then run again.",
         ) from error
-    watcher = TaskWatcher(
-        client, poll_s=_STANDIN_POLL_S if catalog.is_rehearsal else settings.poll_s, deadline_s=settings.deadline_s
-    )
-    stack.push_async_callback(watcher.close)
+    former = [] if catalog.is_rehearsal else settings.previous_api_keys
     link = GeneratorLink(
         client=client,
         watcher=watcher,
         base_url=url,
         key_fingerprint=key_fingerprint(key),
         slots={"H": settings.concurrency, "P": settings.concurrency_p, "processing": settings.concurrency_processing},
+        earlier={key_fingerprint(old): _line(catalog, stack, url, old) for old in former},
     )
     return link, balance
+
+
+def _line(catalog: OpenCatalog, stack: AsyncExitStack, url: str, key: SecretStr) -> tuple[TripoClient, TaskWatcher]:
+    """A client with one key, and who polls the tasks that this key made."""
+    settings = catalog.settings.tripo
+    client = TripoClient(base_url=url, api_key=key, download_hosts=settings.download_hosts)
+    stack.push_async_callback(client.close)
+    poll_s = _STANDIN_POLL_S if catalog.is_rehearsal else settings.poll_s
+    watcher = TaskWatcher(client, poll_s=poll_s, deadline_s=settings.deadline_s)
+    stack.push_async_callback(watcher.close)
+    return client, watcher
 
 
 def _address(catalog: OpenCatalog, stack: AsyncExitStack) -> tuple[str, SecretStr]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -24,13 +24,14 @@ from catalog3d.home import Home
 from catalog3d.ledger import Generation, Lease
 from catalog3d.library import Library
 from catalog3d.plan import Plan
-from catalog3d.ports import Clock, Generator, ObjectStore, Pictures, PreparedView, TaskDetail
+from catalog3d.ports import Clock, Generator, ObjectStore, Pictures, PreparedView, Submitted, TaskDetail
 from catalog3d.product import Product, SheetReading
 from catalog3d.quality import MeshReport
 from catalog3d.report import RunReport
 from catalog3d.request import RunRequest
 from catalog3d.rules import Rules
 from catalog3d.settings import Settings
+from catalog3d.stages.open_lookups import Lookups
 from catalog3d.status import Stage, Status
 
 P = ParamSpec("P")
@@ -129,6 +130,7 @@ class GeneratorLink:
 
     Attributes:
         slots: Pool -> how many tasks may be there at once.
+        earlier: Fingerprint of a previous key -> who sees the tasks that it made.
     """
 
     client: Generator
@@ -136,6 +138,22 @@ class GeneratorLink:
     base_url: str
     key_fingerprint: str
     slots: dict[str, int]
+    earlier: Mapping[str, tuple[Generator, Watcher]] = field(default_factory=dict)
+
+    @property
+    def clients(self) -> tuple[Generator, ...]:
+        """The client in force, then those of previous keys."""
+        return (self.client, *(client for client, _ in self.earlier.values()))
+
+    def client_of(self, generation: Generation) -> Generator:
+        """Who sees a generation's task: a task is shown only to the key that made it."""
+        client, _ = self.earlier.get(generation.key_fingerprint, (self.client, None))
+        return client
+
+    def watcher_of(self, generation: Generation) -> Watcher:
+        """Who waits for a generation's task."""
+        _, watcher = self.earlier.get(generation.key_fingerprint, (None, self.watcher))
+        return watcher
 
 
 @dataclass(kw_only=True)
@@ -149,8 +167,12 @@ class RunContext:
         stage_now: The stage that each SKU under way is in.
         ended: The status of each SKU that is through.
         report: What the run ended with.
-        refused: Brief digest -> why the provider did not make it in this run: the next SKU of the brief shares it.
+        refused: Brief digest -> why the provider did not make it in this run, and the generation that says so: the
+            next SKU of the brief shares both.
         braked: Whether somebody asked to stop, so that nobody waits for tasks under way.
+        lookups: Requests without an answer that are looked for in the account.
+        ordered: SKUs that are through generate_model, however it ended.
+        answers: Generation id -> an answer that the registry could not be told yet.
     """
 
     run_id: str
@@ -174,8 +196,11 @@ class RunContext:
     stage_now: dict[str, Stage] = field(default_factory=dict)
     ended: dict[str, Status] = field(default_factory=dict)
     report: RunReport | None = None
-    refused: dict[str, ProductError] = field(default_factory=dict)
+    refused: dict[str, tuple[ProductError, Generation]] = field(default_factory=dict)
     braked: bool = False
+    lookups: Lookups = field(default_factory=Lookups)
+    ordered: set[str] = field(default_factory=set)
+    answers: dict[int, Submitted] = field(default_factory=dict)
     brief_locks: dict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
     slot_freed: asyncio.Condition = field(default_factory=asyncio.Condition)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
@@ -195,10 +220,21 @@ class RunContext:
     def brake(self) -> None:
         """Stop because somebody asked: paid tasks are kept for the next run, nobody waits for them."""
         self.braked = True
+        kept = ProductError("The run was stopped while this model was being made; it is kept.", code="RUN_STOPPED")
         self.stop(RunError("Somebody stopped it.", code="RUN_STOPPED", fix="Run again: it goes on where it stopped."))
-        self.link.watcher.abandon(
-            ProductError("The run was stopped while this model was being made; it is kept.", code="RUN_STOPPED")
-        )
+        for watcher in (self.link.watcher, *(watcher for _, watcher in self.link.earlier.values())):
+            watcher.abandon(kept)
+        self.lookups.abandon(kept)
+
+    @property
+    def may_still_order(self) -> bool:
+        """Whether a SKU of this run, beside those that wait for a lost answer, may still send a request."""
+        if self.stopped_by is not None:
+            return False
+        left = {item.sku for item in self.plan.todo} - self.ordered - self.ended.keys()
+        briefs = {sku: work.brief.digest for sku, work in self.work.items() if work.brief is not None}
+        waiting = {case.digest for case in self.lookups.waiting.values()}
+        return any(briefs.get(sku) not in waiting for sku in left)
 
     def require_running(self, sku: str) -> None:
         """Raise the reason why nothing new may start, if there is one."""

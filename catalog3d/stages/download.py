@@ -51,7 +51,7 @@ async def _download(context: RunContext, generation: Generation, target: Path) -
     target.parent.mkdir(parents=True, exist_ok=True)
     last: TransientError | None = None
     for attempt in range(_TRIES):
-        detail = await context.link.client.task(generation.task_id)
+        detail = await context.link.client_of(generation).task(generation.task_id)
         if not detail.model_url:
             raise ProductError(
                 "The provider says the model is finished but gives no file for it.",

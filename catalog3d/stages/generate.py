@@ -7,6 +7,7 @@ from there: a finished model is fetched, a running one is waited for, an unanswe
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from copy import copy
@@ -14,15 +15,19 @@ from decimal import Decimal
 
 from catalog3d.adapters.registry.ledger import Intent
 from catalog3d.brief import Brief, pool_of
-from catalog3d.errors import NeedsPersonError, ProductError, RunError, SubmissionUnknown
-from catalog3d.ledger import Generation, Lease, LedgerState, Outcome
+from catalog3d.errors import ProductError, RunError, SubmissionUnknown
+from catalog3d.ledger import Generation, Lease, LedgerState, Outcome, may_try_again
 from catalog3d.prices import price
 from catalog3d.stages.context import RunContext, SkuWork
 from catalog3d.stages.download import fetch_raw
 from catalog3d.stages.leases import held
-from catalog3d.stages.open_tasks import CUT_OFF, settle_when_done
+from catalog3d.stages.lookup import looked_up
+from catalog3d.stages.open_tasks import settle_cut_off, settle_when_done
 from catalog3d.stages.order import order_when_free
+from catalog3d.stages.telling import surely
 from catalog3d.status import Stage
+
+log = logging.getLogger(__name__)
 
 AHEAD = 4
 """How many SKUs per pool may upload their photos before a slot is free, so that a free slot never waits."""
@@ -35,15 +40,18 @@ async def generate(context: RunContext, sku: str) -> Generation:
 
     Raises:
         ProductError: The provider refused or failed it, the budget is used up, or it may not be paid for.
-        NeedsPersonError: SUBMISSION_UNKNOWN, TASK_STUCK: paid or perhaps paid, never sent again blindly.
+        NeedsPersonError: SUBMISSION_UNKNOWN, TASK_STUCK, OTHER_KEY: paid or perhaps paid, never sent again blindly.
         RunError: NO_CREDITS, KEY_REFUSED: the run stops, what is paid goes on.
     """
     work = context.work[sku]
     brief = _brief(work)
     async with context.brief_locks[brief.digest]:
-        generation = await _known(context, work, brief)
-        if generation is None or not generation.succeeded:
-            generation = await _obtain(context, work, brief, generation)
+        try:
+            generation = await _known(context, work, brief)
+            if generation is None or not generation.succeeded:
+                generation = await _obtain(context, work, brief, generation)
+        finally:
+            context.ordered.add(sku)
         await context.record(_link, context, sku, generation)
         work.generation, work.raw = await fetch_raw(context, generation, sku)
     return work.generation
@@ -65,51 +73,64 @@ async def _obtain(context: RunContext, work: SkuWork, brief: Brief, known: Gener
     while True:
         if known is None or not known.is_open:
             if brief.digest in context.refused:
-                raise copy(context.refused[brief.digest])
+                refusal, by = context.refused[brief.digest]
+                await context.record(_link, context, sku, by)
+                raise copy(refusal)
             context.require_running(sku)
             known = await context.record(ledger.open_intent, _intent(context, work, brief), context.caps)
         await context.record(_link, context, sku, known)
         async with held(context, known.id, sku) as lease:
-            current = await context.record(ledger.get, known.id)
-            if current.outcome is not Outcome.WITHDRAWN:
-                return await _advance(context, work, current, lease)
-        known = None  # another run gave it up before it was sent
+            current = await _advance(context, work, await context.record(ledger.get, known.id), lease)
+        if current.succeeded:
+            return current
+        await context.record(_link, context, sku, current)
+        if current.outcome is not Outcome.WITHDRAWN and not may_try_again(current):
+            raise _failed(context, current)
+        known = None  # never sent, proven absent, or failed in a way that is worth one more attempt
 
 
 async def _advance(context: RunContext, work: SkuWork, current: Generation, lease: Lease) -> Generation:
-    """From whatever state it is in to a model."""
-    if current.state is LedgerState.INTENT:
-        current = await _send(context, work, current, lease)
-    elif current.state is LedgerState.SENDING:
-        await context.record(context.catalog.registry.ledger.park, lease, SubmissionUnknown.default_code, CUT_OFF)
-        raise _unknown(CUT_OFF)
-    elif current.state is LedgerState.UNKNOWN:
-        raise _unknown(current.error_message)
-    elif current.state is LedgerState.SUBMITTED:
-        current = await settle_when_done(context, current, lease)
-    if current.succeeded:
-        return current
-    await context.record(_link, context, work.product.sku, current)
-    context.refused[current.digest] = ProductError(
-        current.error_message or "The provider could not make a model of it.",
-        code=current.error_code or "TASK_FAILED",
-        details={"task_id": current.task_id},
+    """From whatever state it is in to its end."""
+    while current.is_open:
+        if current.state is LedgerState.INTENT:
+            await _send(context, work, current, lease)
+        elif current.state is LedgerState.SENDING:
+            await settle_cut_off(context, current, lease)
+        elif current.state is LedgerState.UNKNOWN:
+            await looked_up(context, current, lease)
+        else:
+            await settle_when_done(context, current, lease)
+        current = await context.record(context.catalog.registry.ledger.get, current.id)
+    return current
+
+
+def _failed(context: RunContext, generation: Generation) -> ProductError:
+    """What a brief ended with at the provider; kept for the other SKUs of the brief."""
+    refusal = ProductError(
+        generation.error_message or "The provider could not make a model of it.",
+        code=generation.error_code or "TASK_FAILED",
+        details={"task_id": generation.task_id},
     )
-    raise copy(context.refused[current.digest])
+    context.refused[generation.digest] = (refusal, generation)
+    return copy(refusal)
 
 
-async def _send(context: RunContext, work: SkuWork, generation: Generation, lease: Lease) -> Generation:
+async def _send(context: RunContext, work: SkuWork, generation: Generation, lease: Lease) -> None:
+    """Send the request of an intent; an answer that never came is left to be looked up."""
     sku = work.product.sku
     async with _place(context, generation.pool):
         try:
             _require_may_pay(work)
             tokens = await _upload(context, work, generation)
             await order_when_free(context, sku, generation, lease, tokens)
+        except SubmissionUnknown as error:
+            log.warning("%s: %s", sku, error)
+            return
         except (ProductError, RunError) as error:
             await _withdraw(context, generation, lease, error)
             raise
         current = await context.record(context.catalog.registry.ledger.get, generation.id)
-        return await settle_when_done(context, current, lease)
+        await settle_when_done(context, current, lease)
 
 
 async def _upload(context: RunContext, work: SkuWork, generation: Generation) -> dict[str, str]:
@@ -125,13 +146,14 @@ async def _upload(context: RunContext, work: SkuWork, generation: Generation) ->
 async def _withdraw(context: RunContext, generation: Generation, lease: Lease, error: ProductError | RunError) -> None:
     """Close a generation that surely was not created, so that its reservation is given back."""
     ledger = context.catalog.registry.ledger
-    state = (await context.record(ledger.get, lease.generation_id)).state
-    if state not in (LedgerState.INTENT, LedgerState.SENDING):
+    current = await surely(context, ledger.get, lease.generation_id)
+    if current.state not in (LedgerState.INTENT, LedgerState.SENDING) or generation.id in context.answers:
         return
-    refused = False
-    if state is LedgerState.SENDING and isinstance(error, ProductError):
-        context.refused[generation.digest], refused = copy(error), True
-    await context.record(
+    refused = current.state is LedgerState.SENDING and isinstance(error, ProductError)
+    if refused and isinstance(error, ProductError):
+        context.refused[generation.digest] = (copy(error), generation)
+    await surely(
+        context,
         ledger.settle,
         lease,
         Outcome.REFUSED if refused else Outcome.WITHDRAWN,
@@ -173,12 +195,6 @@ async def _place(context: RunContext, pool: str) -> AsyncIterator[None]:
         context.at_provider[pool] = asyncio.Semaphore(context.link.slots[pool] + AHEAD)
     async with context.at_provider[pool]:
         yield
-
-
-def _unknown(message: str) -> NeedsPersonError:
-    return SubmissionUnknown(
-        message, fix="It may have been made and billed: a person must look; it is not sent again by itself."
-    )
 
 
 def _link(context: RunContext, sku: str, generation: Generation) -> None:

@@ -4,38 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from decimal import Decimal
-from typing import ParamSpec, TypeVar
 
-from catalog3d.errors import Catalog3DError, SubmissionUnknown, TransientError
+from catalog3d.errors import Catalog3DError, NeedsPersonError, SubmissionUnknown
 from catalog3d.ledger import Generation, Lease, LedgerState, Outcome
 from catalog3d.ports import TaskDetail, TaskState
 from catalog3d.stages.context import RunContext
 from catalog3d.stages.leases import take_over
+from catalog3d.stages.lookup import looked_up
+from catalog3d.stages.telling import surely
 
 log = logging.getLogger(__name__)
-
-P = ParamSpec("P")
-T = TypeVar("T")
 
 CUT_OFF = "The program stopped while it was asking for this model, and no answer was kept."
 
 _LOOK_S = 15.0
-_COMMIT_TRIES = 60
-_COMMIT_PAUSE_S = 5.0
-
-
-async def surely(context: RunContext, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Tell the registry what the provider said, however long it is away: five minutes, then it is a TransientError."""
-    for attempt in range(_COMMIT_TRIES):
-        try:
-            return await context.record(call, *args, **kwargs)
-        except TransientError as error:
-            log.warning("The registry could not be told yet: %s", error)
-            await asyncio.sleep(min(_COMMIT_PAUSE_S, 0.2 * 2**attempt))
-    return await context.record(call, *args, **kwargs)
 
 
 async def settle_when_done(context: RunContext, generation: Generation, lease: Lease) -> Generation:
@@ -45,7 +30,7 @@ async def settle_when_done(context: RunContext, generation: Generation, lease: L
         NeedsPersonError: TASK_STUCK, TASK_LOST.
         ProductError: RUN_STOPPED; the paid task is kept.
     """
-    detail = await context.link.watcher.wait(generation.task_id)
+    detail = await _detail(context, generation)
     success = detail.state is TaskState.SUCCESS
     code, message = ("", "") if success else _failure(detail)
     settled = await surely(
@@ -74,16 +59,16 @@ async def tending_open_tasks(context: RunContext) -> AsyncIterator[None]:
 
 
 async def _tend(context: RunContext) -> None:
-    ours = {item.price_group for item in context.plan.todo}
     tended: dict[int, asyncio.Task[None]] = {}
+    parked: set[int] = set()
     try:
         while not context.braked:
+            tended = {number: task for number, task in tended.items() if not task.done()}
             try:
-                for generation in await context.record(
-                    context.catalog.registry.ledger.open_tasks, context.catalog.realm
-                ):
-                    if generation.digest not in ours and generation.id not in tended:
-                        tended[generation.id] = asyncio.create_task(_tend_one(context, generation))
+                ledger = context.catalog.registry.ledger
+                for generation in await context.record(ledger.open_tasks, context.catalog.realm):
+                    if generation.id not in tended and generation.id not in parked:
+                        tended[generation.id] = asyncio.create_task(_tend_one(context, generation, parked))
             except Catalog3DError as error:
                 log.warning("Open tasks could not be looked up: %s", error)
             await asyncio.sleep(_LOOK_S)
@@ -93,19 +78,53 @@ async def _tend(context: RunContext) -> None:
         await asyncio.gather(*tended.values(), return_exceptions=True)
 
 
-async def _tend_one(context: RunContext, generation: Generation) -> None:
+async def _tend_one(context: RunContext, generation: Generation, parked: set[int]) -> None:
+    """Move a task on that nobody holds: to its end, or until a person is asked."""
     ledger = context.catalog.registry.ledger
-    async with take_over(context, generation.id) as lease:
-        if lease is None:
-            return
-        try:
+    try:
+        async with take_over(context, generation.id) as lease:
+            if lease is None:
+                return
             current = await context.record(ledger.get, generation.id)
             if current.state is LedgerState.SENDING:
-                await context.record(ledger.park, lease, SubmissionUnknown.default_code, CUT_OFF)
-            elif current.state is LedgerState.SUBMITTED:
+                await settle_cut_off(context, current, lease)
+                current = await context.record(ledger.get, generation.id)
+            if current.state is LedgerState.UNKNOWN:
+                current = await looked_up(context, current, lease)
+            if current.state is LedgerState.SUBMITTED:
                 await settle_when_done(context, current, lease)
-        except Catalog3DError as error:
-            log.warning("The task %s of an earlier run stays open: %s", generation.task_id, error)
+    except NeedsPersonError as error:
+        parked.add(generation.id)
+        log.warning("The request %s of an earlier run stays open: %s", generation.id, error)
+    except Catalog3DError as error:
+        log.warning("The task %s of an earlier run stays open: %s", generation.task_id, error)
+
+
+async def settle_cut_off(context: RunContext, generation: Generation, lease: Lease) -> None:
+    """A request whose worker is gone: its answer if this process still has it, else `unknown`."""
+    ledger = context.catalog.registry.ledger
+    answer = context.answers.get(generation.id)
+    if answer is not None:
+        await surely(context, ledger.submitted, lease, answer)
+        del context.answers[generation.id]
+        return
+    now = context.link.client.server_now()
+    await surely(context, ledger.park, lease, SubmissionUnknown.default_code, CUT_OFF, given_up_at=now)
+
+
+async def _detail(context: RunContext, generation: Generation) -> TaskDetail:
+    try:
+        return await context.link.watcher_of(generation).wait(generation.task_id)
+    except NeedsPersonError as error:
+        ours = {context.link.key_fingerprint, *context.link.earlier}
+        if error.code != "TASK_LOST" or generation.key_fingerprint in ours:
+            raise
+        raise NeedsPersonError(
+            "This model was ordered with another API key, and Tripo shows a task only to the key that made it.",
+            code="OTHER_KEY",
+            fix="Add the former key to CATALOG3D_TRIPO__PREVIOUS_API_KEYS, then run again: nothing is paid again.",
+            details={"task_id": generation.task_id, "key": generation.key_fingerprint, "host": generation.base_url},
+        ) from error
 
 
 def _failure(detail: TaskDetail) -> tuple[str, str]:

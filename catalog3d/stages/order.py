@@ -9,10 +9,10 @@ from contextlib import suppress
 from typing import Any
 
 from catalog3d.errors import NotSentError, ProductError, RunError, SubmissionUnknown
-from catalog3d.ledger import Generation, Lease, LedgerState
+from catalog3d.ledger import Generation, Lease
 from catalog3d.ports import Submitted
 from catalog3d.stages.context import RunContext
-from catalog3d.stages.open_tasks import surely
+from catalog3d.stages.telling import surely
 
 log = logging.getLogger(__name__)
 
@@ -33,8 +33,8 @@ async def order_when_free(
 
     Raises:
         ProductError: The provider refused it, the budget is used up, or the run was stopped.
-        SubmissionUnknown: No answer says what became of it; it is parked.
-        RunError: NO_CREDITS, KEY_REFUSED, GENERATOR_UNREACHABLE, SLOTS_PARKED, SLOTS_STUCK.
+        SubmissionUnknown: No answer says what became of it; it is `unknown` in the ledger.
+        RunError: NO_CREDITS, KEY_REFUSED, GENERATOR_UNREACHABLE, SLOTS_STUCK.
     """
     loop, tries, waiting_since = asyncio.get_running_loop(), 0, None
     while True:
@@ -44,7 +44,7 @@ async def order_when_free(
         except NotSentError as error:
             if error.code == NO_FREE_SLOT:
                 waiting_since = waiting_since or loop.time()
-                await _await_slot(context, generation, loop.time() - waiting_since)
+                await _await_slot(context, loop.time() - waiting_since)
                 continue
             tries, waiting_since = tries + 1, None
             if tries >= MOST_TRIES and error.code not in WAIT_IS_NORMAL:
@@ -79,6 +79,7 @@ async def _order(context: RunContext, generation: Generation, lease: Lease, toke
         file_tokens=tokens,
         run_id=context.run_id,
         caps=context.caps,
+        sent_at=context.link.client.server_now(),
     )
     try:
         answer = await context.link.client.submit(generation.brief, tokens, generation.model_seed)
@@ -86,7 +87,8 @@ async def _order(context: RunContext, generation: Generation, lease: Lease, toke
         await surely(context, ledger.back_to_intent, lease)
         raise
     except SubmissionUnknown as error:
-        await surely(context, ledger.park, lease, error.code, error.message)
+        now = context.link.client.server_now()
+        await surely(context, ledger.park, lease, error.code, error.message, given_up_at=now)
         raise
     await _keep(context, generation, lease, answer)
 
@@ -94,8 +96,10 @@ async def _order(context: RunContext, generation: Generation, lease: Lease, toke
 async def _keep(context: RunContext, generation: Generation, lease: Lease, answer: Submitted) -> None:
     """Write the task id down; also when the lease was lost meanwhile, since the task is paid for."""
     ledger = context.catalog.registry.ledger
+    context.answers[generation.id] = answer
     try:
         await surely(context, ledger.submitted, lease, answer)
+        del context.answers[generation.id]
     except ProductError:
         log.warning("generation %s is task %s, and its lease is lost", generation.id, answer.task_id)
         await surely(context, ledger.keep_answer, generation.id, answer)
@@ -105,26 +109,15 @@ async def _keep(context: RunContext, generation: Generation, lease: Lease, answe
         raise
 
 
-async def _await_slot(context: RunContext, generation: Generation, waited_s: float) -> None:
+async def _await_slot(context: RunContext, waited_s: float) -> None:
     """Wait until a slot of ours is freed, or a moment: another run may have freed one.
 
     Raises:
-        RunError: SLOTS_PARKED, SLOTS_STUCK: none will be.
+        RunError: SLOTS_STUCK: none will be.
     """
     async with context.slot_freed:
         with suppress(TimeoutError):
             await asyncio.wait_for(context.slot_freed.wait(), _SLOT_WAIT_S)
-    if waited_s < _SLOT_WAIT_S:
-        return
-    ledger = context.catalog.registry.ledger
-    used = await context.record(ledger.slots_by_state, context.catalog.realm, generation.pool)
-    slots = context.link.slots[generation.pool]
-    if used.get(LedgerState.UNKNOWN, 0) >= slots:
-        raise RunError(
-            f"All {slots} slots are held by requests of which nobody knows what became.",
-            code="SLOTS_PARKED",
-            fix="Look in the Tripo account which of them were made; `catalog3d status --needs-person` lists them.",
-        )
     if waited_s > context.slot_patience_s:
         raise RunError(
             f"No slot became free in {waited_s:.0f} s.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from decimal import Decimal
 
 import pytest
@@ -13,10 +14,19 @@ from catalog3d.adapters.registry.ledger import LEASE_S, Caps, Intent
 from catalog3d.adapters.registry.registry import Registry
 from catalog3d.brief import Picture, make_brief
 from catalog3d.errors import NotSentError, ProductError, RunError
-from catalog3d.ledger import ALLOWED, Lease, LedgerState, Outcome, require_legal
+from catalog3d.ledger import (
+    ALLOWED,
+    WORTH_ANOTHER_TRY,
+    Lease,
+    LedgerState,
+    Outcome,
+    may_try_again,
+    require_legal,
+)
 from catalog3d.ports import Submitted
 from catalog3d.rules import TripoRules
 from tests.clock import HandClock
+from tests.products import a_generation
 
 AMPLE = Caps(run=Decimal(1000), day=Decimal(1000))
 
@@ -239,7 +249,7 @@ def test_open_tasks_are_those_that_may_be_at_the_provider(registry: Registry) ->
     registry.ledger.submitted(leases["b"], Submitted(task_id="t1"))
     registry.ledger.park(leases["c"], "SUBMISSION_UNKNOWN", "no answer")
     found = registry.ledger.open_tasks("tripo-test")
-    assert [generation.id for generation in found] == [leases["a"].generation_id, leases["b"].generation_id]
+    assert [generation.id for generation in found] == [leases[photo].generation_id for photo in "abc"]
     assert registry.ledger.slots_by_state("tripo-test", "H") == {
         LedgerState.SENDING: 1,
         LedgerState.SUBMITTED: 1,
@@ -269,3 +279,50 @@ def test_a_renewal_after_the_drop_revives_nothing(registry: Registry) -> None:
     registry.ledger.drop_lease(lease)
     assert not registry.ledger.renew_lease(lease)
     assert registry.ledger.take_lease(lease.generation_id, "worker-2") is not None
+
+
+def test_an_intent_of_yesterday_that_is_sent_today_counts_for_today(registry: Registry, clock: HandClock) -> None:
+    lease = leased(registry, "a")
+    clock.advance(24 * 3600)
+    later = registry.ledger.take_lease(lease.generation_id, "worker-2")
+    assert later is not None
+    send(registry, later, "run-2")
+    with pytest.raises(ProductError, match="day"):
+        registry.ledger.open_intent(intent("b", run_id="run-2"), Caps(run=Decimal(100), day=Decimal(40)))
+
+
+def test_an_unknown_request_holds_its_slot_until_a_task_of_it_would_have_ended(
+    registry: Registry, clock: HandClock
+) -> None:
+    first = leased(registry, "a")
+    registry.ledger.start_sending(first, slots=1, file_tokens={}, run_id="run-1", caps=AMPLE)
+    registry.ledger.park(first, "SUBMISSION_UNKNOWN", "no answer")
+    clock.advance(29 * 60)
+    second = leased(registry, "b")
+    with pytest.raises(NotSentError):
+        registry.ledger.start_sending(second, slots=1, file_tokens={}, run_id="run-1", caps=AMPLE)
+    clock.advance(2 * 60)
+    third = leased(registry, "c")
+    registry.ledger.start_sending(third, slots=1, file_tokens={}, run_id="run-1", caps=AMPLE)
+
+
+def test_a_task_belongs_to_one_generation(registry: Registry) -> None:
+    first, second = leased(registry, "a"), leased(registry, "b")
+    send(registry, first)
+    send(registry, second)
+    registry.ledger.submitted(first, Submitted(task_id="t1"))
+    registry.ledger.park(second, "SUBMISSION_UNKNOWN", "no answer")
+    with pytest.raises(ProductError) as caught:
+        registry.ledger.submitted(second, Submitted(task_id="t1"))
+    assert caught.value.code == "TASK_TAKEN"
+    assert registry.ledger.get(second.generation_id).state is LedgerState.UNKNOWN
+
+
+def test_only_free_failures_of_the_listed_codes_are_tried_again_and_at_most_twice() -> None:
+    failed = a_generation(outcome=Outcome.FAILED, credits_consumed=Decimal(0), error_code="TASK_EXPIRED")
+    assert may_try_again(failed)
+    assert may_try_again(replace(failed, attempt=2))
+    assert not may_try_again(replace(failed, attempt=3))
+    assert not may_try_again(replace(failed, credits_consumed=Decimal(30)))
+    assert not may_try_again(replace(failed, error_code="TRIPO_2008"))
+    assert max(WORTH_ANOTHER_TRY.values()) <= 2

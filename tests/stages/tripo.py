@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import time
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from random import Random
@@ -15,16 +18,19 @@ from catalog3d.adapters.holders import HolderFiles
 from catalog3d.adapters.registry.ledger import Caps
 from catalog3d.adapters.registry.registry import open_registry
 from catalog3d.brief import Brief, Picture, make_brief
+from catalog3d.errors import SubmissionUnknown
 from catalog3d.home import Home
 from catalog3d.library import Library
+from catalog3d.lookup import LookupRules
 from catalog3d.plan import Plan, PlanItem
-from catalog3d.ports import Balance, Downloaded, PreparedView, Submitted, TaskDetail, TaskState
+from catalog3d.ports import Balance, Downloaded, PreparedView, Submitted, TaskDetail, TaskState, UsageRow
 from catalog3d.product import SheetReading
 from catalog3d.quality import MeshReport
 from catalog3d.request import RunRequest
 from catalog3d.rules import Rules, TripoRules
 from catalog3d.settings import Settings
 from catalog3d.stages.context import GeneratorLink, OpenCatalog, RunContext, SkuWork
+from catalog3d.stages.open_lookups import Lookups
 from catalog3d.stages.planning import Planned, record_run
 from catalog3d.stages.watch import TaskWatcher
 from catalog3d.status import Status
@@ -34,6 +40,9 @@ from tests.products import a_product
 
 MODEL = b"glTF of a test"
 
+QUICK = LookupRules(absent_after_s=180, apart_s=0.02, unseen_after_s=1800, give_up_after_s=7200)
+"""The server's clock passes an hour a second here; what is slept in between is ours."""
+
 
 class ScriptedTripo:
     """A `Generator`. Every submit is counted; what it does beyond that is set by the test.
@@ -42,14 +51,29 @@ class ScriptedTripo:
         on_submit: Called with the number of the submit; may raise, or return how long the answer takes.
         arrived: Set once a submit is there.
         states: Task id -> what `tasks` says; a new task is a success at once unless `new_state` says otherwise.
+        made: Task id -> its usage row. Foreign tasks may be put there.
+        echoes: Task id -> what its `input` echoes.
+        lost_answers: Submits whose task is made and whose answer is lost; `never_made`: nothing is made either.
+        usage_shows: Whether a row is shown now.
+        hours_a_second: The server's clock runs faster than ours.
     """
+
+    hours_a_second = 1.0
 
     def __init__(self) -> None:
         self.submits = 0
         self.uploads = 0
         self.on_submit: Callable[[int], float] = lambda _number: 0.0
         self.new_state = TaskState.SUCCESS
+        self.error_code = "2008"
         self.states: dict[str, TaskState] = {}
+        self.made: dict[str, UsageRow] = {}
+        self.echoes: dict[str, dict[str, str]] = {}
+        self.lost_answers: set[int] = set()
+        self.never_made: set[int] = set()
+        self.usage_shows: Callable[[UsageRow], bool] = lambda _row: True
+        self.usage_reads = 0
+        self._began = time.monotonic()
         self.upload_takes_s = 0.0
         self.arrived = asyncio.Event()
 
@@ -59,16 +83,38 @@ class ScriptedTripo:
     async def upload(self, view: PreparedView) -> str:
         await asyncio.sleep(self.upload_takes_s)
         self.uploads += 1
-        return f"token-{view.slot}"
+        return f"file_{self.uploads}"
 
     async def submit(self, brief: Brief, tokens: Mapping[str, str], model_seed: int) -> Submitted:
         self.submits += 1
-        task_id = f"task-{self.submits}"
-        takes_s = self.on_submit(self.submits)
+        task_id, number = f"task-{self.submits}", self.submits
+        takes_s = self.on_submit(number)
+        if number in self.never_made:
+            raise SubmissionUnknown("no answer")
         self.states[task_id] = self.new_state
+        self.made[task_id] = UsageRow(
+            task_id=task_id,
+            type=brief.endpoint.replace("-", "_"),
+            state=self.new_state,
+            created_at=self.server_now(),
+            credits_consumed=None,
+        )
+        self.echoes[task_id] = {"model_seed": str(model_seed), "model": brief.model, "input": tokens["front"]}
         self.arrived.set()
         await asyncio.sleep(takes_s)
-        return Submitted(task_id=task_id)
+        if number in self.lost_answers:
+            raise SubmissionUnknown("no answer")
+        return Submitted(task_id=task_id, server_date=self.server_now())
+
+    def server_now(self) -> datetime:
+        passed_s = (time.monotonic() - self._began) * 3600 * self.hours_a_second
+        return datetime(2026, 11, 22, 12, tzinfo=UTC) + timedelta(seconds=passed_s)
+
+    async def usage(self, limit: int = 50, offset: int = 0) -> Sequence[UsageRow]:
+        self.usage_reads += 1
+        rows = [replace(row, state=self.states.get(row.task_id, row.state)) for row in self.made.values()]
+        shown = [row for row in reversed(rows) if self.usage_shows(row)]
+        return shown[offset : offset + limit]
 
     async def task(self, task_id: str) -> TaskDetail:
         return (await self.tasks([task_id]))[task_id]
@@ -81,7 +127,9 @@ class ScriptedTripo:
                 state=self.states[task_id],
                 model_url="https://tripo.test/model.glb" if self.states[task_id] is TaskState.SUCCESS else "",
                 credits_consumed=Decimal(30) if self.states[task_id] is TaskState.SUCCESS else Decimal(0),
-                error_code="2018" if self.states[task_id] is TaskState.FAILED else "",
+                error_code=self.error_code if self.states[task_id] is TaskState.FAILED else "",
+                created_at=self.made[task_id].created_at if task_id in self.made else None,
+                echo=self.echoes.get(task_id, {}),
             )
             for task_id in task_ids
             if task_id in self.states
@@ -131,6 +179,7 @@ async def a_run(
     slots: int = 10,
     caps: Caps | None = None,
     slot_patience_s: float = 60,
+    lookup_rules: LookupRules = QUICK,
 ) -> AsyncIterator[RunContext]:
     """A run of SKUs whose views are prepared.
 
@@ -183,6 +232,7 @@ async def a_run(
             slots={"H": slots, "P": slots, "processing": slots},
         ),
         keeper=NoKeeper(),
+        lookups=Lookups(rules=lookup_rules),
     )  # fmt: skip
     record_run(catalog, context.request, Planned(reading=context.reading, plan=context.plan), run_id)
     for sku, product in products.items():
@@ -195,6 +245,7 @@ async def a_run(
         try:
             yield context
         finally:
+            await context.lookups.close()
             await watcher.close()
             context.threads.shutdown()
             registry.close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
@@ -12,7 +13,6 @@ from catalog3d.adapters.registry.tables import GenerationRow
 from catalog3d.brief import Brief
 from catalog3d.errors import ProductError, RunError
 from catalog3d.ledger import OPEN_STATES, SLOT_STATES, Generation, Lease, LedgerState, Outcome
-from catalog3d.ports import Submitted
 
 
 def generation_row(session: Session, generation_id: int) -> GenerationRow:
@@ -26,17 +26,27 @@ def generation_row(session: Session, generation_id: int) -> GenerationRow:
     return row
 
 
-def slots_by_state(session: Session, realm: str, pool: str) -> dict[LedgerState, int]:
+LONGEST_TASK = timedelta(minutes=30)
+"""Tripo's guide waits 1800 s for a task at most: what an unanswered request made has ended by then."""
+
+
+def slots_by_state(session: Session, realm: str, pool: str, now: datetime) -> dict[LedgerState, int]:
+    """What may occupy the slots of a pool at a moment of the provider's clock.
+
+    An unknown request counts until a task of it would have ended.
+    """
+    over = (GenerationRow.state == LedgerState.UNKNOWN.value) & (GenerationRow.given_up_at < now - LONGEST_TASK)
     rows = session.execute(
         select(GenerationRow.state, func.count())
-        .where(GenerationRow.realm == realm, GenerationRow.pool == pool, GenerationRow.state.in_(SLOT_STATES))
+        .where(
+            GenerationRow.realm == realm,
+            GenerationRow.pool == pool,
+            GenerationRow.state.in_(SLOT_STATES),
+            func.coalesce(~over, True),
+        )
         .group_by(GenerationRow.state)
     )
     return {LedgerState(state): count for state, count in rows}
-
-
-def task_columns(answer: Submitted) -> dict[str, str]:
-    return {"task_id": answer.task_id, "request_id": answer.request_id, "trace_id": answer.trace_id}
 
 
 def committed_credits(session: Session, *conditions: Any) -> Decimal:
@@ -76,6 +86,7 @@ def generation_of(row: GenerationRow) -> Generation:
         base_url=row.base_url,
         key_fingerprint=row.key_fingerprint,
         model_seed=row.model_seed,
+        file_tokens={str(slot): str(token) for slot, token in (row.file_tokens or {}).items()},
         expected_credits=row.expected_credits,
         credits_consumed=row.credits_consumed,
         task_id=row.task_id or "",
@@ -87,5 +98,9 @@ def generation_of(row: GenerationRow) -> Generation:
         lease_fence=row.lease_fence or 0,
         run_id=row.run_id,
         created_at=row.created_at,
+        sent_at=row.sent_at,
+        given_up_at=row.given_up_at,
+        accepted_at=row.accepted_at,
+        submitted_at=row.submitted_at,
         settled_at=row.settled_at,
     )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -19,12 +20,12 @@ from catalog3d.adapters.registry.generation_rows import (
     generation_row,
     lease_lost,
     slots_by_state,
-    task_columns,
 )
 from catalog3d.adapters.registry.tables import GenerationRow
 from catalog3d.brief import Brief
 from catalog3d.errors import NotSentError, ProductError
 from catalog3d.ledger import (
+    SLOT_STATES,
     Generation,
     Lease,
     LedgerState,
@@ -33,8 +34,35 @@ from catalog3d.ledger import (
 )
 from catalog3d.ports import Clock, Submitted
 
+_paid_for_at = func.coalesce(GenerationRow.sending_at, GenerationRow.created_at)
+"""The day that a generation is paid on: an intent of yesterday may be sent today."""
+
 LEASE_S = 60
 """A holder that was not heard of for this long may be taken over; heartbeats come every quarter of it."""
+
+
+@contextmanager
+def _one_owner_each(task_id: str) -> Iterator[None]:
+    try:
+        yield
+    except IntegrityError as exc:
+        raise ProductError(
+            f"The task {task_id} belongs to another model already.",
+            code="TASK_TAKEN",
+            fix="Look for another task in the account, or have this model made again.",
+        ) from exc
+
+
+def _task_of(answer: Submitted, now: datetime) -> dict[str, Any]:
+    return {
+        "task_id": answer.task_id,
+        "request_id": answer.request_id,
+        "trace_id": answer.trace_id,
+        "accepted_at": answer.server_date,
+        "submitted_at": now,
+        "error_code": "",
+        "error_message": "",
+    }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,7 +206,14 @@ class Ledger:
             self._update(session, lease, lease_holder="", lease_expires_at=None)
 
     def start_sending(
-        self, lease: Lease, *, slots: int, file_tokens: Mapping[str, str], run_id: str, caps: Caps
+        self,
+        lease: Lease,
+        *,
+        slots: int,
+        file_tokens: Mapping[str, str],
+        run_id: str,
+        caps: Caps,
+        sent_at: datetime | None = None,
     ) -> None:
         """Intent -> sending, if a slot of the pool is free: committed immediately before the request leaves.
 
@@ -186,15 +221,17 @@ class Ledger:
 
         Args:
             slots: How many generations of this realm and pool may be at the provider at once.
+            sent_at: Now, by the provider's clock; None = by ours.
 
         Raises:
             NotSentError: NO_FREE_SLOT, try again when one is free.
             ProductError: OVER_BUDGET.
         """
+        sent_at = sent_at or self._clock.now()
         with write(self._engine) as session:
             row = generation_row(session, lease.generation_id)
             serialise(session, f"slots:{row.realm}:{row.pool}")
-            if sum(slots_by_state(session, row.realm, row.pool).values()) >= slots:
+            if sum(slots_by_state(session, row.realm, row.pool, sent_at).values()) >= slots:
                 raise NotSentError("All slots of the account are in use.", code="NO_FREE_SLOT")
             if row.run_id != run_id:
                 serialise(session, f"intent:{row.realm}")
@@ -204,6 +241,7 @@ class Ledger:
                 lease,
                 LedgerState.SENDING,
                 sending_at=self._clock.now(),
+                sent_at=sent_at,
                 file_tokens=dict(file_tokens),
                 run_id=run_id,
             )
@@ -211,13 +249,12 @@ class Ledger:
     def slots_by_state(self, realm: str, pool: str) -> dict[LedgerState, int]:
         """What occupies the slots of a pool."""
         with read(self._engine) as session:
-            return slots_by_state(session, realm, pool)
+            return slots_by_state(session, realm, pool, self._clock.now())
 
     def open_tasks(self, realm: str) -> list[Generation]:
-        """Generations that may be running at the provider and are not parked, oldest first."""
-        wanted = (LedgerState.SENDING.value, LedgerState.SUBMITTED.value)
+        """Generations that may be running at the provider, oldest first."""
         with read(self._engine) as session:
-            query = select(GenerationRow).where(GenerationRow.realm == realm, GenerationRow.state.in_(wanted))
+            query = select(GenerationRow).where(GenerationRow.realm == realm, GenerationRow.state.in_(SLOT_STATES))
             return [generation_of(row) for row in session.scalars(query.order_by(GenerationRow.id))]
 
     def back_to_intent(self, lease: Lease) -> None:
@@ -227,12 +264,16 @@ class Ledger:
                 self._move(session, lease, LedgerState.INTENT)
 
     def submitted(self, lease: Lease, answer: Submitted) -> None:
-        """Sending -> submitted: the task id, the moment it returns. Repeating it changes nothing."""
-        with write(self._engine) as session:
+        """Sending or unknown -> submitted: the task id, the moment it is known. Repeating it changes nothing.
+
+        Raises:
+            ProductError: TASK_TAKEN, another generation has this task; LEASE_LOST.
+        """
+        with _one_owner_each(answer.task_id), write(self._engine) as session:
             row = generation_row(session, lease.generation_id)
             if row.state == LedgerState.SUBMITTED and row.task_id == answer.task_id:
                 return
-            self._move(session, lease, LedgerState.SUBMITTED, **task_columns(answer), submitted_at=self._clock.now())
+            self._move(session, lease, LedgerState.SUBMITTED, **_task_of(answer, self._clock.now()))
 
     def keep_answer(self, generation_id: int, answer: Submitted) -> bool:
         """Keep a task id that came back after the lease was lost: it is proof of what became of the request.
@@ -240,7 +281,7 @@ class Ledger:
         Returns:
             Whether it was kept; False if the generation has a task already, or is closed.
         """
-        with write(self._engine) as session:
+        with _one_owner_each(answer.task_id), write(self._engine) as session:
             kept = session.execute(
                 update(GenerationRow)
                 .where(
@@ -248,22 +289,30 @@ class Ledger:
                     GenerationRow.task_id == "",
                     GenerationRow.state.in_((LedgerState.SENDING.value, LedgerState.UNKNOWN.value)),
                 )
-                .values(
-                    state=LedgerState.SUBMITTED.value,
-                    error_code="",
-                    error_message="",
-                    submitted_at=self._clock.now(),
-                    **task_columns(answer),
-                )
+                .values(state=LedgerState.SUBMITTED.value, **_task_of(answer, self._clock.now()))
                 .returning(GenerationRow.id)
             )
             return kept.first() is not None
 
-    def park(self, lease: Lease, code: str, message: str) -> None:
-        """Sending -> unknown: no answer says what became of it. Repeating it changes nothing."""
+    def park(self, lease: Lease, code: str, message: str, *, given_up_at: datetime | None = None) -> None:
+        """Sending -> unknown: no answer says what became of it.
+
+        Repeating it changes nothing, also after an answer came that another worker kept.
+
+        Args:
+            given_up_at: When the request was surely over, by the provider's clock; None = now, by ours.
+        """
         with write(self._engine) as session:
-            if generation_row(session, lease.generation_id).state != LedgerState.UNKNOWN:
-                self._move(session, lease, LedgerState.UNKNOWN, error_code=code, error_message=message)
+            if generation_row(session, lease.generation_id).state in (LedgerState.UNKNOWN, LedgerState.SUBMITTED):
+                return
+            self._move(
+                session,
+                lease,
+                LedgerState.UNKNOWN,
+                error_code=code,
+                error_message=message,
+                given_up_at=given_up_at or self._clock.now(),
+            )
 
     def settle(
         self, lease: Lease, outcome: Outcome, *, credits_consumed: Decimal | None, code: str = "", message: str = ""
@@ -305,7 +354,7 @@ class Ledger:
     def committed(self, realm: str, since: datetime) -> Decimal:
         """Credits spent, or reserved by open generations, since a moment."""
         with read(self._engine) as session:
-            return committed_credits(session, GenerationRow.realm == realm, GenerationRow.created_at >= since)
+            return committed_credits(session, GenerationRow.realm == realm, _paid_for_at >= since)
 
     def of_sku(self, generation_ids: list[int]) -> list[Generation]:
         """Generations by id, oldest first."""
@@ -321,7 +370,7 @@ class Ledger:
         midnight = self._clock.now().replace(hour=0, minute=0, second=0, microsecond=0)
         others = GenerationRow.id != but_for
         in_run = committed_credits(session, others, GenerationRow.run_id == run_id)
-        today = committed_credits(session, others, GenerationRow.realm == realm, GenerationRow.created_at >= midnight)
+        today = committed_credits(session, others, GenerationRow.realm == realm, _paid_for_at >= midnight)
         for name, used, cap in (("run", in_run, caps.run), ("day", today, caps.day)):
             if used + price > cap:
                 raise ProductError(

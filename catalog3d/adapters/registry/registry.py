@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 from catalog3d.adapters.registry.catalog import CatalogRecord, PixelDigestRecord
 from catalog3d.adapters.registry.engine import open_engine, sqlite_url
 from catalog3d.adapters.registry.ledger import Ledger
+from catalog3d.adapters.registry.lookups import LookupRecord
 from catalog3d.adapters.registry.runs import RunRecord
 from catalog3d.home import Home
 from catalog3d.ports import Clock
@@ -23,6 +24,7 @@ class Registry:
     catalog: CatalogRecord
     runs: RunRecord
     pixels: PixelDigestRecord
+    lookups: LookupRecord
 
     def close(self) -> None:
         self.engine.dispose()
@@ -41,4 +43,5 @@ def open_registry(home: Home, url: str, clock: Clock) -> Registry:
         catalog=CatalogRecord(engine, home.catalog, clock),
         runs=RunRecord(engine, home.catalog, clock),
         pixels=PixelDigestRecord(engine, clock),
+        lookups=LookupRecord(engine, clock),
     )

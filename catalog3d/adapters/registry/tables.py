@@ -83,6 +83,14 @@ class GenerationRow(Base):
             sqlite_where=text("state != 'settled'"),
             postgresql_where=text("state != 'settled'"),
         ),
+        Index(
+            "uq_generation_task",
+            "realm",
+            "task_id",
+            unique=True,
+            sqlite_where=text("task_id != ''"),
+            postgresql_where=text("task_id != ''"),
+        ),
         Index("ix_generation_slots", "realm", "pool", "state"),
     )
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -99,7 +107,7 @@ class GenerationRow(Base):
     file_tokens: Mapped[dict[str, Any]] = mapped_column(default=dict)
     expected_credits: Mapped[Decimal]
     credits_consumed: Mapped[Decimal | None]
-    task_id: Mapped[str] = mapped_column(String(128), default="", index=True)
+    task_id: Mapped[str] = mapped_column(String(128), default="")
     request_id: Mapped[str] = mapped_column(String(128), default="")
     trace_id: Mapped[str] = mapped_column(String(128), default="")
     error_code: Mapped[str] = mapped_column(String(64), default="")
@@ -113,8 +121,39 @@ class GenerationRow(Base):
     lease_expires_at: Mapped[datetime | None]
     created_at: Mapped[datetime]
     sending_at: Mapped[datetime | None]
+    sent_at: Mapped[datetime | None]
+    given_up_at: Mapped[datetime | None]
+    accepted_at: Mapped[datetime | None]
     submitted_at: Mapped[datetime | None]
     settled_at: Mapped[datetime | None]
+
+
+class OrphanRow(Base):
+    """A paid task that is surely ours and that no generation holds: found in the account, listed for a person."""
+
+    __tablename__ = "orphans"
+    realm: Mapped[str] = mapped_column(String(80), primary_key=True)
+    task_id: Mapped[str] = mapped_column(String(128), primary_key=True)
+    generation_id: Mapped[int] = mapped_column(ForeignKey("generations.id"))
+    credits: Mapped[Decimal | None]
+    found_by: Mapped[str] = mapped_column(String(40))
+    found_at: Mapped[datetime]
+
+
+class ReconciliationRow(Base):
+    """One comparison of the account's usage with the ledger."""
+
+    __tablename__ = "reconciliations"
+    id: Mapped[int] = mapped_column(primary_key=True)
+    realm: Mapped[str] = mapped_column(String(80), index=True)
+    run_id: Mapped[str] = mapped_column(String(40))
+    since: Mapped[datetime]
+    until: Mapped[datetime]
+    whole: Mapped[bool]
+    tasks: Mapped[int]
+    charged: Mapped[Decimal]
+    recorded: Mapped[Decimal]
+    at: Mapped[datetime]
 
 
 class AssetRow(Base):

@@ -9,14 +9,13 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints, ValidationError
 
-from catalog3d.ports import Balance, TaskDetail, TaskState
+from catalog3d.ports import Balance, TaskDetail, TaskState, UsageRow
 
 _MAX_WORDS = 300
 _MAX_ECHO_FIELDS = 100
@@ -160,17 +159,6 @@ class TaskAnswer(_Answer):
             created_at=self.created_at,
             echo=_flat(self.input),
         )
-
-
-@dataclass(frozen=True, kw_only=True)
-class UsageRow:
-    """One paid or running task of the account, as account/usage lists it."""
-
-    task_id: str
-    type: str
-    state: TaskState
-    created_at: datetime | None
-    credits_consumed: Decimal | None
 
 
 class UsageAnswer(_Answer):

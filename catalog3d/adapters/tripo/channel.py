@@ -15,7 +15,7 @@ import ssl
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any, TypeVar
 
 import httpx
@@ -24,7 +24,7 @@ from pydantic import SecretStr
 from catalog3d import __version__
 from catalog3d.adapters.tripo.addresses import api_base
 from catalog3d.adapters.tripo.answers import parse_json
-from catalog3d.adapters.tripo.failures import Answer, error_for, submission_unknown, unclear
+from catalog3d.adapters.tripo.failures import Answer, error_for, server_date, submission_unknown, unclear
 from catalog3d.errors import Catalog3DError, NotSentError, RunError, TransientError
 
 T = TypeVar("T")
@@ -112,6 +112,7 @@ class Channel:
         # A kept-alive connection may be closed by the server just as we send, and then nobody knows what arrived.
         self._pays = http_client(world, httpx.Limits(max_connections=None, max_keepalive_connections=0), timeout)
         self._uploads_open_at: datetime | None = None
+        self._ahead = timedelta(0)
 
     def __repr__(self) -> str:
         return f"Channel({self.base})"
@@ -119,6 +120,10 @@ class Channel:
     async def close(self) -> None:
         await self._reads.aclose()
         await self._pays.aclose()
+
+    def server_now(self) -> datetime:
+        """The server's clock by the `Date` of its last answer; our own before there was one."""
+        return self._world.now() + self._ahead
 
     async def pay(self, path: str, body: Mapping[str, Any]) -> Answer:
         """Send one create POST exactly once, on its own connection.
@@ -260,6 +265,8 @@ class Channel:
             body=_object(content),
             trace_id=request.headers["X-Tripo-Trace-ID"],
         )
+        if (dated := server_date(answer)) is not None:
+            self._ahead = dated - self._world.now()
         logger.debug("%s %s -> %s", request.method, request.url.path, answer.evidence)
         return answer
 

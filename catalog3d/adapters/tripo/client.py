@@ -19,7 +19,6 @@ from catalog3d.adapters.tripo.answers import (
     CreatedAnswer,
     FileAnswer,
     TaskAnswer,
-    UsageRow,
     task_map,
     usage_rows,
 )
@@ -29,7 +28,7 @@ from catalog3d.adapters.tripo.failures import Answer, server_date, unclear
 from catalog3d.adapters.tripo.requests import convert_request, generation_request
 from catalog3d.brief import Brief
 from catalog3d.errors import ProductError
-from catalog3d.ports import Balance, Clock, Downloaded, PreparedView, Submitted, TaskDetail
+from catalog3d.ports import Balance, Clock, Downloaded, PreparedView, Submitted, TaskDetail, UsageRow
 from catalog3d.settings import TRIPO_DOWNLOAD_HOSTS
 
 # Tripo v3 documentation: images up to 20 MB; tasks/list up to 100 ids; usage pages of 1 to 200 rows.
@@ -105,6 +104,9 @@ class TripoClient:
         """One page of the account's tasks (1 to 200 rows); Tripo promises no order."""
         params = {"limit": min(max(limit, 1), MAX_USAGE_PAGE), "offset": max(offset, 0)}
         return await self._channel.read("GET", "/v3/account/usage", usage_rows, params=params)
+
+    def server_now(self) -> datetime:
+        return self._channel.server_now()
 
     async def upload(self, view: PreparedView) -> str:
         """Upload one picture.

@@ -42,6 +42,9 @@ def upgrade() -> None:
         sa.Column("lease_expires_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("sending_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("sent_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("given_up_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("accepted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("submitted_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("settled_at", sa.DateTime(timezone=True), nullable=True),
         sa.PrimaryKeyConstraint("id"),
@@ -51,7 +54,6 @@ def upgrade() -> None:
         batch_op.create_index("ix_generation_slots", ["realm", "pool", "state"], unique=False)
         batch_op.create_index(batch_op.f("ix_generations_run_id"), ["run_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_generations_state"), ["state"], unique=False)
-        batch_op.create_index(batch_op.f("ix_generations_task_id"), ["task_id"], unique=False)
         batch_op.create_index(
             "uq_generation_open",
             ["realm", "digest"],
@@ -59,6 +61,44 @@ def upgrade() -> None:
             sqlite_where=sa.text("state != 'settled'"),
             postgresql_where=sa.text("state != 'settled'"),
         )
+        batch_op.create_index(
+            "uq_generation_task",
+            ["realm", "task_id"],
+            unique=True,
+            sqlite_where=sa.text("task_id != ''"),
+            postgresql_where=sa.text("task_id != ''"),
+        )
+
+    op.create_table(
+        "orphans",
+        sa.Column("realm", sa.String(length=80), nullable=False),
+        sa.Column("task_id", sa.String(length=128), nullable=False),
+        sa.Column("generation_id", sa.Integer(), nullable=False),
+        sa.Column("credits", sa.BigInteger(), nullable=True),
+        sa.Column("found_by", sa.String(length=40), nullable=False),
+        sa.Column("found_at", sa.DateTime(timezone=True), nullable=False),
+        sa.ForeignKeyConstraint(
+            ["generation_id"],
+            ["generations.id"],
+        ),
+        sa.PrimaryKeyConstraint("realm", "task_id"),
+    )
+    op.create_table(
+        "reconciliations",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("realm", sa.String(length=80), nullable=False),
+        sa.Column("run_id", sa.String(length=40), nullable=False),
+        sa.Column("since", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("until", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("whole", sa.Boolean(), nullable=False),
+        sa.Column("tasks", sa.Integer(), nullable=False),
+        sa.Column("charged", sa.BigInteger(), nullable=False),
+        sa.Column("recorded", sa.BigInteger(), nullable=False),
+        sa.Column("at", sa.DateTime(timezone=True), nullable=False),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("reconciliations", schema=None) as batch_op:
+        batch_op.create_index(batch_op.f("ix_reconciliations_realm"), ["realm"], unique=False)
 
     op.create_table(
         "pictures",
@@ -250,13 +290,22 @@ def downgrade() -> None:
 
     op.drop_table("runs")
     op.drop_table("pictures")
+    with op.batch_alter_table("reconciliations", schema=None) as batch_op:
+        batch_op.drop_index(batch_op.f("ix_reconciliations_realm"))
+
+    op.drop_table("reconciliations")
+    op.drop_table("orphans")
     with op.batch_alter_table("generations", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_generation_task",
+            sqlite_where=sa.text("task_id != ''"),
+            postgresql_where=sa.text("task_id != ''"),
+        )
         batch_op.drop_index(
             "uq_generation_open",
             sqlite_where=sa.text("state != 'settled'"),
             postgresql_where=sa.text("state != 'settled'"),
         )
-        batch_op.drop_index(batch_op.f("ix_generations_task_id"))
         batch_op.drop_index(batch_op.f("ix_generations_state"))
         batch_op.drop_index(batch_op.f("ix_generations_run_id"))
         batch_op.drop_index("ix_generation_slots")

@@ -1,0 +1,245 @@
+"""What becomes of a request whose answer is lost."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from catalog3d.errors import NeedsPersonError, ProductError
+from catalog3d.ledger import Generation, LedgerState, Outcome
+from catalog3d.ports import TaskState, UsageRow
+from catalog3d.stages.context import RunContext
+from catalog3d.stages.generate import generate
+from catalog3d.stages.lookup import PROVEN_ABSENT
+from catalog3d.stages.open_tasks import tending_open_tasks
+from tests.stages.tripo import ScriptedTripo, a_run
+
+Story = Callable[[RunContext, ScriptedTripo], Awaitable[None]]
+NEXT_RUN = "20261124-130000-bcdefa"
+
+
+def play(
+    folder: Path, story: Story, skus: str = "A", tripo: ScriptedTripo | None = None, **run: object
+) -> ScriptedTripo:
+    tripo = tripo or ScriptedTripo()
+
+    async def whole() -> None:
+        async with a_run(folder, tripo, {sku: sku.lower() for sku in skus}, **run) as context:  # type: ignore[arg-type]
+            await asyncio.wait_for(story(context, tripo), 20)
+
+    asyncio.run(whole())
+    return tripo
+
+
+async def until(true: Callable[[], bool]) -> None:
+    while not true():  # noqa: ASYNC110 - what is waited for has no event
+        await asyncio.sleep(0.02)
+
+
+async def attempts(context: RunContext, sku: str) -> list[tuple[int, LedgerState, Outcome | None, str]]:
+    brief = context.work[sku].brief
+    assert brief is not None
+    ids = list(range(1, 50))
+    found = [item for item in context.catalog.registry.ledger.of_sku(ids) if item.digest == brief.digest]
+    return [(item.attempt, item.state, item.outcome, item.task_id) for item in found]
+
+
+def test_a_task_whose_answer_was_lost_is_found_and_adopted(tmp_path: Path) -> None:
+    async def story(context: RunContext, tripo: ScriptedTripo) -> None:
+        tripo.lost_answers = {1}
+        model = await generate(context, "A")
+        assert (model.succeeded, model.task_id, model.attempt) == (True, "task-1", 1)
+
+    assert play(tmp_path, story).submits == 1
+
+
+def test_a_lost_task_that_shows_late_is_adopted_when_it_shows(tmp_path: Path) -> None:
+    async def story(context: RunContext, tripo: ScriptedTripo) -> None:
+        tripo.lost_answers = {1}
+        tripo.usage_shows = lambda row: (
+            tripo.server_now() - (row.created_at or tripo.server_now()) > timedelta(minutes=2)
+        )
+        assert (await generate(context, "A")).task_id == "task-1"
+        assert tripo.usage_reads > 1
+
+    assert play(tmp_path, story).submits == 1
+
+
+def test_a_request_that_was_killed_on_the_way_is_adopted_by_the_next_run(tmp_path: Path) -> None:
+    tripo = ScriptedTripo()
+    tripo.lost_answers = {1}
+    tripo.usage_shows = lambda _row: False
+
+    async def parked(context: RunContext, _tripo: ScriptedTripo) -> None:
+        with pytest.raises(NeedsPersonError) as caught:
+            await generate(context, "A")
+        assert caught.value.code == "SUBMISSION_UNKNOWN"
+
+    async def adopted(context: RunContext, _tripo: ScriptedTripo) -> None:
+        assert (await generate(context, "A")).task_id == "task-1"
+
+    play(tmp_path, parked, tripo=tripo)
+    tripo.usage_shows = lambda _row: True
+    play(tmp_path, adopted, tripo=tripo, run_id=NEXT_RUN)
+    assert tripo.submits == 1
+
+
+def test_a_lost_request_of_a_product_that_is_not_in_this_run_is_looked_for_too(tmp_path: Path) -> None:
+    tripo = ScriptedTripo()
+    tripo.lost_answers = {1}
+    tripo.usage_shows = lambda _row: False
+
+    async def parked(context: RunContext, _tripo: ScriptedTripo) -> None:
+        with pytest.raises(NeedsPersonError):
+            await generate(context, "A")
+
+    async def other(context: RunContext, tripo: ScriptedTripo) -> None:
+        tripo.usage_shows = lambda _row: True
+        async with tending_open_tasks(context):
+            await until(lambda: not context.catalog.registry.ledger.get(1).is_open)
+        assert context.catalog.registry.ledger.get(1).succeeded
+
+    play(tmp_path, parked, tripo=tripo)
+    play(tmp_path, other, "B", tripo=tripo, run_id=NEXT_RUN)
+
+
+def test_a_request_that_surely_made_nothing_is_sent_again_with_a_seed_of_its_own(tmp_path: Path) -> None:
+    async def story(context: RunContext, tripo: ScriptedTripo) -> None:
+        tripo.never_made = {1}
+        lost = asyncio.create_task(generate(context, "A"))
+        await asyncio.sleep(0.1)
+        tripo.new_state = TaskState.RUNNING
+        witness = asyncio.create_task(generate(context, "B"))
+        model = await lost_but_found(tripo, lost)
+        assert (model, await attempts(context, "A")) == (
+            "task-3",
+            [
+                (1, LedgerState.SETTLED, Outcome.WITHDRAWN, ""),
+                (2, LedgerState.SETTLED, Outcome.SUCCESS, "task-3"),
+            ],
+        )
+        first, second = (context.catalog.registry.ledger.get(number) for number in (1, 3))
+        assert (first.error_code, first.credits_consumed) == (PROVEN_ABSENT, Decimal(0))
+        assert first.model_seed != second.model_seed
+        await witness
+
+    async def lost_but_found(tripo: ScriptedTripo, lost: asyncio.Task[Generation]) -> str:
+        await until(lambda: tripo.submits == 3)
+        await asyncio.sleep(0.05)
+        tripo.states = dict.fromkeys(tripo.states, TaskState.SUCCESS)
+        return (await lost).task_id
+
+    assert play(tmp_path, story, "ABC").submits == 3
+
+
+def test_without_a_witness_nothing_is_sent_again(tmp_path: Path) -> None:
+    async def story(context: RunContext, tripo: ScriptedTripo) -> None:
+        assert (await generate(context, "B")).succeeded  # accepted before: no witness
+        tripo.never_made = {2}
+        with pytest.raises(NeedsPersonError, match="no newer one of ours"):
+            await generate(context, "A")
+        assert (await attempts(context, "A"))[0][1] is LedgerState.UNKNOWN
+
+    assert play(tmp_path, story, "AB").submits == 2
+
+
+def test_where_running_tasks_are_hidden_nothing_is_sent_again_before_a_task_would_have_ended(tmp_path: Path) -> None:
+    async def story(context: RunContext, tripo: ScriptedTripo) -> None:
+        tripo.usage_shows = lambda row: row.state is TaskState.SUCCESS
+        tripo.lost_answers = {1}
+        tripo.new_state = TaskState.RUNNING
+        lost = asyncio.create_task(generate(context, "A"))
+        await tripo.arrived.wait()
+        await asyncio.sleep(0.05)
+        tripo.new_state = TaskState.SUCCESS
+        await generate(context, "B")  # a witness that the usage shows, while the lost task is still hidden
+        await asyncio.sleep(0.2)  # twelve minutes
+        assert (tripo.submits, context.catalog.registry.ledger.get(1).state) == (2, LedgerState.UNKNOWN)
+        tripo.states["task-1"] = TaskState.SUCCESS
+        assert (await lost).task_id == "task-1"
+
+    assert play(tmp_path, story, "ABC").submits == 2
+
+
+def test_a_task_that_echoes_neither_seed_nor_token_is_left_to_a_person(tmp_path: Path) -> None:
+    async def story(context: RunContext, tripo: ScriptedTripo) -> None:
+        tripo.lost_answers = {1}
+        lost = asyncio.create_task(generate(context, "A"))
+        await tripo.arrived.wait()
+        tripo.echoes["task-1"] = {"model": tripo.echoes["task-1"]["model"]}
+        await generate(context, "B")
+        with pytest.raises(NeedsPersonError, match="nothing tells them apart"):
+            await lost
+
+    assert play(tmp_path, story, "ABC").submits == 2
+
+
+def test_of_two_tasks_that_one_request_made_the_first_is_adopted_and_the_other_listed(tmp_path: Path) -> None:
+    async def story(context: RunContext, tripo: ScriptedTripo) -> None:
+        tripo.lost_answers = {1}
+        tripo.usage_shows = lambda _row: len(tripo.made) > 1
+        lost = asyncio.create_task(generate(context, "A"))
+        await tripo.arrived.wait()
+        first = tripo.made["task-1"]
+        assert first.created_at is not None
+        tripo.echoes["task-0"], tripo.states["task-0"] = tripo.echoes["task-1"], TaskState.SUCCESS
+        tripo.made["task-0"] = replace(first, task_id="task-0", created_at=first.created_at + timedelta(seconds=1))
+        assert (await lost).task_id == "task-1"
+        orphans = context.catalog.registry.lookups.orphans(context.catalog.realm)
+        assert [(orphan.task_id, orphan.generation_id) for orphan in orphans] == [("task-0", 1)]
+        assert any("ORPHAN_PAID" in note and "task-0" in note for note in context.notes)
+
+    play(tmp_path, story)
+
+
+def test_tasks_of_somebody_else_are_neither_adopted_nor_in_the_way(tmp_path: Path) -> None:
+    async def story(context: RunContext, tripo: ScriptedTripo) -> None:
+        tripo.never_made = {1}
+        tripo.made["foreign"] = UsageRow(
+            task_id="foreign", type="image_to_model", state=TaskState.RUNNING, created_at=tripo.server_now(),
+            credits_consumed=None,
+        )  # fmt: skip
+        tripo.states["foreign"] = TaskState.RUNNING
+        tripo.echoes["foreign"] = {"model_seed": "5", "input": "file_of_somebody"}
+        lost = asyncio.create_task(generate(context, "A"))
+        await asyncio.sleep(0.1)
+        tripo.new_state = TaskState.RUNNING
+        witness = asyncio.create_task(generate(context, "B"))
+        await until(lambda: tripo.submits == 3)
+        await asyncio.sleep(0.05)
+        tripo.states = dict.fromkeys(tripo.states, TaskState.SUCCESS)
+        await asyncio.gather(lost, witness)
+
+    assert play(tmp_path, story, "ABC").submits == 3
+
+
+def test_one_reading_of_the_usage_serves_all_lost_answers(tmp_path: Path) -> None:
+    async def story(context: RunContext, tripo: ScriptedTripo) -> None:
+        tripo.lost_answers = set(range(1, 9))
+        tripo.usage_shows = lambda _row: tripo.submits == 8
+        await asyncio.gather(*(generate(context, sku) for sku in "ABCDEFGH"))
+        assert tripo.usage_reads <= 2 * context.lookups.readings  # a page, and the proof that none follows
+        assert context.lookups.readings < 8
+
+    assert play(tmp_path, story, "ABCDEFGH").submits == 8
+
+
+def test_a_stop_ends_a_lookup_at_once_and_the_next_run_goes_on(tmp_path: Path) -> None:
+    async def story(context: RunContext, tripo: ScriptedTripo) -> None:
+        tripo.lost_answers = {1}
+        tripo.usage_shows = lambda _row: False
+        lost = asyncio.create_task(generate(context, "A"))
+        await tripo.arrived.wait()
+        await asyncio.sleep(0.02)
+        context.brake()
+        with pytest.raises(ProductError) as caught:
+            await lost
+        assert caught.value.code == "RUN_STOPPED"
+
+    play(tmp_path, story, "AB")
