@@ -49,7 +49,9 @@ NEXT_ACTIONS: dict[str, str] = {
     "PHOTO_BLANK": "The picture is one single color: use the real photo, and run again.",
     "URL_REFUSED": "Use a public https link that leads straight to the picture, and run again.",
     "REQUIRED_FIELD_MISSING": "Fill in the field in the sheet, and run again.",
-    "SUBMISSION_UNKNOWN": "A person must look whether the provider made it: it is not sent again by itself.",
+    "SUBMISSION_UNKNOWN": "The next run looks for it again. Or look in the Tripo account, and use `catalog3d resolve "
+    "SKU --adopt TASK_ID`, or `--resubmit` if there is no such task.",
+    "OTHER_KEY": "Add the key that made it to CATALOG3D_TRIPO__PREVIOUS_API_KEYS, and run again: nothing is paid again.",
     "OVER_BUDGET": "Raise the budget, or let the next run go on.",
     "NO_CREDITS": "Buy API credits (Studio credits do not count), and run again.",
     "RUN_STOPPED": "Run again: it goes on where it stopped.",

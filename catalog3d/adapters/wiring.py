@@ -103,7 +103,7 @@ async def open_run(
         RunError: The generator refuses the key or does not answer; nothing was spent.
     """
     async with AsyncExitStack() as stack:
-        link, balance = await _generator(catalog, stack)
+        link, balance = await stack.enter_async_context(open_generator(catalog))
         _require_wallet(planned, balance)
         holders = _holders(catalog.home)
         holder = holders.name_of(run_id)
@@ -192,7 +192,18 @@ def _lookup_rules(catalog: OpenCatalog) -> LookupRules:
     return catalog.settings.tripo.lookup_rules
 
 
-async def _generator(catalog: OpenCatalog, stack: AsyncExitStack) -> tuple[GeneratorLink, Decimal | None]:
+@asynccontextmanager
+async def open_generator(catalog: OpenCatalog) -> AsyncIterator[tuple[GeneratorLink, Decimal]]:
+    """The server that makes the models, asked for the balance first.
+
+    Raises:
+        RunError: KEY_MISSING, KEY_REFUSED, GENERATOR_UNREACHABLE.
+    """
+    async with AsyncExitStack() as stack:
+        yield await _generator(catalog, stack)
+
+
+async def _generator(catalog: OpenCatalog, stack: AsyncExitStack) -> tuple[GeneratorLink, Decimal]:
     url, key = _address(catalog, stack)
     settings = catalog.settings.tripo
     client, watcher = _line(catalog, stack, url, key)

@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from catalog3d.adapters.registry.catalog import Standing
+from catalog3d.adapters.registry.lookups import Orphan
 from catalog3d.adapters.wiring import open_catalog
 from catalog3d.asset import Asset
 from catalog3d.cli.errors import console, print_json, sentence_on_error
@@ -40,11 +41,19 @@ def status(
             standings = {sku: standings[sku]}
         elif json_:
             rows = [_row(standing) for standing in _chosen(standings, needs_person)]
-            print_json({"skus": rows})
+            orphans = [_orphan(orphan) for orphan in catalog.registry.lookups.orphans(catalog.realm)]
+            print_json({"skus": rows, "orphans": orphans})
             return
         out = console()
         announce(out, catalog)
         out.print(_table(_chosen(standings, needs_person), catalog.registry.catalog.assets_in_force()))
+        for orphan in catalog.registry.lookups.orphans(catalog.realm):
+            charged = "?" if orphan.credits is None else orphan.credits
+            out.print(
+                f"[bold red]ORPHAN_PAID[/]  The account paid {charged} credits for task {escape(orphan.task_id)}, which "
+                "is ours and which no model uses: look at it in the Tripo account.",
+                soft_wrap=True,
+            )
 
 
 def _chosen(standings: dict[str, Standing], needs_person: bool) -> list[Standing]:
@@ -70,6 +79,15 @@ def _row(standing: Standing) -> dict[str, Any]:
         "reason": standing.reason,
         "message": standing.message,
         "next_action": next_action(standing.status, standing.reason),
+    }
+
+
+def _orphan(orphan: Orphan) -> dict[str, Any]:
+    return {
+        "task_id": orphan.task_id,
+        "credits": None if orphan.credits is None else float(round(orphan.credits, 2)),
+        "found_by": orphan.found_by,
+        "found_at": orphan.found_at.isoformat(),
     }
 
 

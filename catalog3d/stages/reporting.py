@@ -19,6 +19,7 @@ from catalog3d.stages.context import OpenCatalog, RunContext
 from catalog3d.stages.index import write_index
 from catalog3d.stages.pictures import picture_file
 from catalog3d.stages.planning import Planned
+from catalog3d.stages.reconcile import reconcile
 from catalog3d.stages.sheet_writer import write_standings
 
 _MOST_LINES = 200
@@ -26,7 +27,8 @@ _MOST_LINES = 200
 
 
 async def finish_run(context: RunContext) -> RunReport:
-    """Write sheet, index and report, and close the run in the registry."""
+    """Compare the account with the ledger, write sheet, index and report, and close the run in the registry."""
+    await reconcile(context)
     try:
         context.balance = (await context.link.client.balance()).available
     except Catalog3DError as error:
