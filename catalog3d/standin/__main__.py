@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 
 from catalog3d.standin.app import create_app
 from catalog3d.standin.config import DEFAULT_KEY, SLOTS, StandinConfig
 from catalog3d.standin.making import make_in_worker
+from catalog3d.standin.profiles import PROFILES, unknown_names
 from catalog3d.standin.server import StandinServer, announce, end_with_parent
 
 
@@ -31,6 +33,8 @@ def main(arguments: list[str] | None = None) -> None:
         slots=slots,
         creations_per_minute=given.creations_per_minute or None,
         uploads_per_minute=given.uploads_per_minute or None,
+        profile=given.profile,
+        seed=given.seed,
     )
     app = create_app(config, make_in_worker)
     StandinServer(app, host=given.host, port=given.port, on_ready=announce).serve_here()
@@ -48,8 +52,26 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--slots", type=int, default=0, help="tasks at once (default 10 H, 5 P, 5 processing)")
     parser.add_argument("--creations-per-minute", type=int, default=200, help="scaled with time; 0 = no limit")
     parser.add_argument("--uploads-per-minute", type=int, default=0, help="scaled with time; 0 = no limit")
+    parser.add_argument("--profile", type=_profile, help="account profile, or several with commas; see --profiles")
+    parser.add_argument("--profiles", action=_Profiles, nargs=0, help="list the account profiles and end")
+    parser.add_argument("--seed", type=int, default=0, help="of what happens by chance")
     parser.add_argument("--with-parent", action="store_true", help="end when the starting process ends")
     return parser
+
+
+class _Profiles(argparse.Action):
+    """Prints name and sentence of every profile."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> None:
+        width = max(map(len, PROFILES))
+        sys.stdout.writelines(f"{name:<{width}}  {profile.sentence}\n" for name, profile in PROFILES.items())
+        parser.exit()
+
+
+def _profile(text: str) -> str:
+    if unknown := unknown_names(text):
+        raise argparse.ArgumentTypeError(f"no profile {unknown[0]!r}; see --profiles")
+    return text
 
 
 def _credits(text: str) -> Decimal:

@@ -35,12 +35,12 @@ class RateWindow:
     """So many requests in any window of time; a refused request does not count.
 
     Args:
-        limit: None = unlimited.
+        limit: Asked at every request, because it may change; None = unlimited.
         window_s: Length of the window, already scaled.
     """
 
-    def __init__(self, limit: int | None, window_s: float, clock: Callable[[], float]) -> None:
-        self.limit = limit
+    def __init__(self, limit: Callable[[], int | None], window_s: float, clock: Callable[[], float]) -> None:
+        self._limit = limit
         self._window_s = window_s
         self._clock = clock
         self._times: deque[float] = deque()
@@ -51,7 +51,7 @@ class RateWindow:
         Raises:
             Refusal: 429/1007 with `Retry-After`.
         """
-        if self.limit is None:
+        if self._limit() is None:
             return
         if self.remaining <= 0:
             raise Refusal(1007, retry_after_s=max(1, math.ceil(self._times[0] + self._window_s - self._clock())))
@@ -62,18 +62,19 @@ class RateWindow:
         now = self._clock()
         while self._times and self._times[0] + self._window_s <= now:
             self._times.popleft()
-        return (self.limit or 0) - len(self._times)
+        return (self._limit() or 0) - len(self._times)
 
-    def headers(self) -> dict[str, str]:
-        """X-RateLimit-*; the reset is in whole seconds since the epoch."""
-        if self.limit is None:
+    def headers(self, clock_offset_s: float = 0.0) -> dict[str, str]:
+        """X-RateLimit-*; the reset is in whole seconds since the epoch, on a clock that is so far ahead."""
+        limit = self._limit()
+        if limit is None:
             return {}
         remaining = max(self.remaining, 0)
         reset = (self._times[0] + self._window_s) if self._times else self._clock()
         return {
-            "X-RateLimit-Limit": str(self.limit),
+            "X-RateLimit-Limit": str(limit),
             "X-RateLimit-Remaining": str(remaining),
-            "X-RateLimit-Reset": str(math.ceil(reset)),
+            "X-RateLimit-Reset": str(math.ceil(reset + clock_offset_s)),
         }
 
 

@@ -15,6 +15,7 @@ from catalog3d.standin import routes_account, routes_files, routes_generation, r
 from catalog3d.standin.answers import Refusal
 from catalog3d.standin.config import StandinConfig
 from catalog3d.standin.making import MakeGlb, make_in_worker, spawned_workers
+from catalog3d.standin.outages import Instead
 from catalog3d.standin.service import Service, build_service
 from catalog3d.standin.wire import Wire, request_id
 
@@ -57,8 +58,9 @@ def create_app(
     app.state.service = service
     for routes in (routes_files, routes_generation, routes_tasks, routes_account, routes_standin):
         app.include_router(routes.router)
-    app.add_middleware(Wire, rate_headers=service.creations.headers, seen=_counter(service))
+    app.add_middleware(Wire, headers=service.wire_headers, seen=_counter(service))
     app.add_exception_handler(Refusal, _refused)
+    app.add_exception_handler(Instead, _replaced)
     app.add_exception_handler(HTTPException, _not_routed)
     return app
 
@@ -66,6 +68,11 @@ def create_app(
 async def _refused(request: Request, refusal: Exception) -> Response:
     assert isinstance(refusal, Refusal)  # noqa: S101 - registered for this class only
     return refusal.answer(request_id(request))
+
+
+async def _replaced(_: Request, fault: Exception) -> Response:
+    assert isinstance(fault, Instead)  # noqa: S101 - registered for this class only
+    return fault.response
 
 
 async def _not_routed(request: Request, error: Exception) -> Response:
@@ -78,6 +85,6 @@ def _counter(service: Service) -> Callable[[str, str], None]:
     def seen(method: str, path: str) -> None:
         below = next((prefix + "*" for prefix in _COUNTED_BELOW if path.startswith(prefix)), "other")
         name = path if path in _COUNTED else below
-        service.store.count(f"{method if len(method) < 8 else 'OTHER'} {name}")
+        service.store.count(f"{method if len(method) < 8 else 'OTHER'} {name}", service.clock())
 
     return seen

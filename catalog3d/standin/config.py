@@ -36,6 +36,8 @@ class StandinConfig:
         token_ttl_s: Life of a file token, not scaled (migration guide: 24 h).
         slots: Open tasks per pool, beyond which a create is answered 429/2000.
         creations_per_minute, uploads_per_minute: Beyond which 429/1007 is answered; None = no limit.
+        profile: Name of the account's profile, or several with commas; None = as the state has it, at first plain.
+        seed: Of everything that happens by chance, such as faults with a rate.
         max_state_bytes: Uploads and results together; beyond it uploads are refused.
     """
 
@@ -48,4 +50,6 @@ class StandinConfig:
     slots: Mapping[str, int] = field(default_factory=lambda: dict(SLOTS))
     creations_per_minute: int | None = CREATIONS_PER_MINUTE
     uploads_per_minute: int | None = None
+    profile: str | None = None
+    seed: int = 0
     max_state_bytes: int = 20_000_000_000

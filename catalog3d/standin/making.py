@@ -21,7 +21,8 @@ from typing import Any
 from catalog3d import __version__
 from catalog3d.standin.conversion import ConvertRequest, convert_glb
 from catalog3d.standin.request import ShapeRequest
-from catalog3d.standin.store import Store, TaskRow, write_once
+from catalog3d.standin.store import Store, TaskRow
+from catalog3d.standin.whole_file import write_once
 
 MakeGlb = Callable[[ShapeRequest], bytes]
 WORKERS = 2

@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 
 from catalog3d.standin.answers import Refusal, ok
 from catalog3d.standin.bodies import json_object, kind_of
-from catalog3d.standin.service import In, Owner, Service
+from catalog3d.standin.service import WITH_KEY, In, Owner, Service, meddled
 from catalog3d.standin.store import FileRow
 from catalog3d.standin.wire import base_of
 
@@ -21,7 +21,7 @@ _FORMATS = {"png": "png", "jpg": "jpg", "jpeg": "jpg", "webp": "webp", "glb": "g
 router = APIRouter()
 
 
-@router.post("/v3/files")
+@router.post("/v3/files", dependencies=[WITH_KEY, meddled("upload")])
 async def upload(request: Request, service: In, owner: Owner) -> JSONResponse:
     service.uploads.pass_()
     try:
@@ -37,7 +37,7 @@ async def upload(request: Request, service: In, owner: Owner) -> JSONResponse:
     return ok({"file_token": token})
 
 
-@router.post("/v3/files/presign")
+@router.post("/v3/files/presign", dependencies=[WITH_KEY, meddled("upload")])
 async def presign(request: Request, service: In, owner: Owner) -> JSONResponse:
     service.uploads.pass_()
     body = await json_object(request)

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
 from fastapi import APIRouter, Request
-from fastapi.responses import HTMLResponse, JSONResponse, Response
+from fastapi.responses import JSONResponse, Response
 
 from catalog3d.standin.answers import Refusal, ok
 from catalog3d.standin.bodies import json_object
 from catalog3d.standin.orders import Order, convert_order, generation_order, token_of
+from catalog3d.standin.outages import answer_instead
 from catalog3d.standin.service import WITH_KEY, In, Owner, Service
-from catalog3d.standin.wire import Dropped
 
 ENDPOINTS = ("text-to-model", "image-to-model", "multiview-to-model")
 _NOT_HERE = (
@@ -21,19 +22,6 @@ _NOT_HERE = (
     "/v3/mesh/segment", "/v3/mesh/complete", "/v3/mesh/uv", "/v3/mesh/smartsegment", "/v3/animations/rig-check",
     "/v3/animations/rig", "/v3/animations/retarget", "/v3/files/upload-credentials",
 )  # fmt: skip
-_PAGE = "<html><body><h1>Bad gateway</h1></body></html>"
-
-
-def _replaced(name: str) -> Response:
-    """The answer of a fault instead of a proper one."""
-    if name == "drop":
-        return Dropped()
-    if name == "html":
-        return HTMLResponse("<html><body>Please log in to the network</body></html>")
-    if name == "bad_json":
-        return Response('{"code":0,"status":"success","data":{"task_', media_type="application/json")
-    return HTMLResponse(_PAGE, int(name.removeprefix("http_")))
-
 
 router = APIRouter()
 
@@ -72,16 +60,19 @@ for _path in _NOT_HERE:
 
 def _create(service: Service, owner: str, order: Order) -> Response:
     """Make the task in one step without waiting in between, with the faults that strike it."""
-    nth = service.store.count("valid creates")
-    struck = service.faults.strike(order, nth)
-    if struck.before.startswith("reject:"):
-        raise Refusal(int(struck.before.partition(":")[2]), "rejected by a fault", retry_after_s=1)
+    service.strangers.pass_by(service.behaviour.conduct.foreign_per_create)
+    struck = service.faults.on_create(order)
     if struck.before:
-        return _replaced(struck.before)
+        service.faults.spend(struck.ids)
+        return answer_instead(struck.before, service.shown_now())
+    if struck.empties_wallet:
+        service.faults.spend(struck.ids)
+        service.wallet.refill(Decimal("0.00"))
     task = service.tasks.create(owner, order, struck)
+    service.faults.spend(struck.ids)
     service.maker.start(task)
     if struck.after:
-        return _replaced(struck.after)
+        return answer_instead(struck.after, service.shown_now())
     return ok({"task_id": task.task_id, "type": task.type, "status": "queued"})
 
 

@@ -1,11 +1,6 @@
-"""What Tripo does not have: readiness, counts for tests, and faults on demand."""
+"""What Tripo does not have: readiness, counts for tests, accounts to choose from, and faults on demand."""
 
 from __future__ import annotations
-
-import hashlib
-import json
-from decimal import Decimal
-from typing import Any
 
 from fastapi import APIRouter, Depends, Request
 from fastapi.responses import JSONResponse
@@ -14,8 +9,7 @@ from catalog3d.adapters.tripo.addresses import is_loopback
 from catalog3d.standin.answers import Refusal, ok
 from catalog3d.standin.bodies import json_object
 from catalog3d.standin.service import WITH_KEY, In
-
-_CREATES = ("POST /v3/generation/", "POST /v3/models/")
+from catalog3d.standin.stats import is_request, shown_task, stats
 
 
 def _from_here(request: Request) -> None:
@@ -34,24 +28,46 @@ async def healthz() -> dict[str, str]:
 
 
 @keyed.get("/standin/stats")
-async def stats(service: In) -> JSONResponse:
-    """Requests by route, and tasks by brief: a brief whose `paid + open` is above one was bought twice."""
+async def show_stats(service: In) -> JSONResponse:
     service.tasks.settle_due()
-    briefs = [_shown(entry) for entry in service.store.briefs()]
-    spent = sum((Decimal(price) for price in service.store.paid_prices()), Decimal(0))
-    counters = service.store.counters()
-    return ok(
-        {
-            "requests": counters,
-            "create_posts": sum(n for name, n in counters.items() if name.startswith(_CREATES)),
-            "created": sum(entry["created"] for entry in briefs),
-            "paid": sum(entry["paid"] for entry in briefs),
-            "open": sum(entry["open"] for entry in briefs),
-            "most_per_brief": max((entry["paid"] + entry["open"] for entry in briefs), default=0),
-            "credits_spent": float(spent),
-            "briefs": briefs,
-        }
-    )
+    return ok(stats(service.store))
+
+
+@here.delete("/standin/stats")
+async def clear_stats(service: In) -> JSONResponse:
+    """Count requests from zero; tasks and faults stay."""
+    service.store.clear_counters([counter.name for counter in service.store.counters() if is_request(counter)])
+    return ok({})
+
+
+@keyed.get("/standin/tasks")
+async def show_tasks(service: In) -> JSONResponse:
+    """All tasks of the account, also those that usage hides, in the order in which they were made."""
+    service.tasks.settle_due()
+    skus = service.store.skus()
+    return ok([shown_task(task, skus, service.tasks.status(task)) for task in service.store.tasks()])
+
+
+@here.post("/standin/skus")
+async def name_skus(request: Request, service: In) -> JSONResponse:
+    """`{SKU: sha256 of its picture's file, or its prompt}`: names for stats, tasks and faults."""
+    marks = await json_object(request)
+    if not all(isinstance(mark, str) and mark for mark in marks.values()):
+        raise Refusal(1004, "each SKU needs the sha256 of its picture, or its prompt")
+    service.store.name_skus(marks)
+    return ok(service.store.skus())
+
+
+@here.get("/standin/profile")
+async def show_profile(service: In) -> JSONResponse:
+    return ok(service.behaviour.shown())
+
+
+@here.post("/standin/profile")
+async def change_profile(request: Request, service: In) -> JSONResponse:
+    """`{"profile": "name" or "name,name", knob: value, ...}`; without a profile, knobs of what is in force."""
+    service.behaviour.change(await json_object(request))
+    return ok(service.behaviour.shown())
 
 
 @here.post("/standin/faults")
@@ -68,12 +84,6 @@ async def list_faults(service: In) -> JSONResponse:
 async def clear_faults(service: In) -> JSONResponse:
     service.store.clear_faults()
     return ok({})
-
-
-def _shown(entry: dict[str, Any]) -> dict[str, Any]:
-    brief: dict[str, Any] = json.loads(entry["brief"])
-    digest = hashlib.sha256(entry["brief"].encode()).hexdigest()
-    return {**entry, "brief": brief, "digest": digest, "most": entry["paid"] + entry["open"]}
 
 
 for _part in (keyed, here):

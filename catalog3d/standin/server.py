@@ -36,6 +36,7 @@ class StandinServer(uvicorn.Server):
             log_level="warning",
             access_log=False,
             server_header=False,
+            date_header=False,  # the app tells the time: its clock may be off on purpose
             timeout_graceful_shutdown=3,
         )
         super().__init__(config)

@@ -11,16 +11,17 @@ import json
 import os
 import secrets
 import sqlite3
-import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from catalog3d.standin.whole_file import PART_SUFFIX, write_once
+
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL);
+CREATE TABLE IF NOT EXISTS counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL, first_at REAL, last_at REAL);
 CREATE TABLE IF NOT EXISTS files (
     token TEXT PRIMARY KEY, owner TEXT NOT NULL, sha256 TEXT NOT NULL, kind TEXT NOT NULL,
     size_bytes INTEGER NOT NULL, created_at REAL NOT NULL);
@@ -30,12 +31,30 @@ CREATE TABLE IF NOT EXISTS tasks (
     price TEXT NOT NULL, created_at REAL NOT NULL, starts_at REAL NOT NULL, ends_at REAL NOT NULL,
     plan TEXT NOT NULL, status TEXT NOT NULL, completed_at REAL, error_code INTEGER,
     error_message TEXT NOT NULL, work TEXT NOT NULL, result TEXT NOT NULL, extension TEXT NOT NULL,
-    downloads TEXT NOT NULL, hidden_polls INTEGER NOT NULL);
+    downloads TEXT NOT NULL, hidden_polls INTEGER NOT NULL, stranger INTEGER NOT NULL DEFAULT 0,
+    answer TEXT NOT NULL DEFAULT '');
 CREATE INDEX IF NOT EXISTS tasks_open ON tasks (status, ends_at);
 CREATE INDEX IF NOT EXISTS tasks_created ON tasks (owner, created_at);
 CREATE TABLE IF NOT EXISTS faults (
-    id INTEGER PRIMARY KEY, match TEXT NOT NULL, fault TEXT NOT NULL, remaining INTEGER);
+    id INTEGER PRIMARY KEY, match TEXT NOT NULL, fault TEXT NOT NULL, remaining INTEGER,
+    origin TEXT NOT NULL DEFAULT 'request');
+CREATE TABLE IF NOT EXISTS skus (sku TEXT PRIMARY KEY, mark TEXT NOT NULL);
 """
+# Columns that a state folder of an earlier version does not have.
+_ADDED = (
+    ("counters", "first_at REAL"), ("counters", "last_at REAL"), ("tasks", "stranger INTEGER NOT NULL DEFAULT 0"),
+    ("tasks", "answer TEXT NOT NULL DEFAULT ''"), ("faults", "origin TEXT NOT NULL DEFAULT 'request'"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True, kw_only=True)
+class Counter:
+    """How often something happened, and when first and last; None in counts of an earlier version."""
+
+    name: str
+    value: int
+    first_at: float | None
+    last_at: float | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -66,6 +85,8 @@ class TaskRow:
         result: Name of the made file, "" until it is made.
         downloads: Faults of its downloads as a JSON object: fault -> how many are left (-1 = all).
         hidden_polls: So many queries are still answered "not found".
+        stranger: 1 if somebody else made it: nothing of ours, and nothing to pay.
+        answer: The fault that its create was answered with instead of its id, "" if it was answered.
     """
 
     task_id: str
@@ -90,9 +111,10 @@ class TaskRow:
     extension: str
     downloads: str
     hidden_polls: int
+    stranger: int = 0
+    answer: str = ""
 
 
-_PART_SUFFIX = ".part"
 _TASK_COLUMNS = tuple(column.name for column in fields(TaskRow))
 
 
@@ -111,6 +133,9 @@ class Store:
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=NORMAL")
         self._db.executescript(_SCHEMA)
+        for table, column in _ADDED:
+            if column.split()[0] not in {row["name"] for row in self._db.execute(f"PRAGMA table_info({table})")}:
+                self._db.execute(f"ALTER TABLE {table} ADD COLUMN {column}")
 
     def close(self) -> None:
         self._db.close()
@@ -140,16 +165,20 @@ class Store:
     def secret(self) -> bytes:
         return bytes.fromhex(self.fact("secret", secrets.token_hex(32)))
 
-    def count(self, name: str) -> int:
-        """Add one to a counter and return it."""
+    def count(self, name: str, at: float) -> int:
+        """Add one to a counter, at this moment, and return it."""
         row = self._db.execute(
-            "INSERT INTO counters VALUES (?, 1) ON CONFLICT (name) DO UPDATE SET value = value + 1 RETURNING value",
-            (name,),
+            "INSERT INTO counters VALUES (?, 1, ?, ?) ON CONFLICT (name)"
+            " DO UPDATE SET value = value + 1, last_at = excluded.last_at RETURNING value",
+            (name, at, at),
         ).fetchone()
         return int(row[0])
 
-    def counters(self) -> dict[str, int]:
-        return {row["name"]: row["value"] for row in self._db.execute("SELECT * FROM counters ORDER BY name")}
+    def counters(self) -> list[Counter]:
+        return [Counter(**dict(row)) for row in self._db.execute("SELECT * FROM counters ORDER BY name")]
+
+    def clear_counters(self, names: Iterable[str]) -> None:
+        self._db.executemany("DELETE FROM counters WHERE name = ?", [(name,) for name in names])
 
     def add_file(self, row: FileRow) -> None:
         self._db.execute(
@@ -181,33 +210,57 @@ class Store:
             TaskRow(**row) for row in self._db.execute("SELECT * FROM tasks WHERE status = 'open' ORDER BY ends_at")
         ]
 
-    def tasks_of(self, owner: str, limit: int, offset: int) -> list[TaskRow]:
-        """Newest first."""
+    def listed_ids(
+        self, owners: Sequence[str], *, ours_until: float, ended_by: float | None, newest_first: bool
+    ) -> list[str]:
+        """Ids of the tasks that usage shows.
+
+        Args:
+            ours_until: Tasks of ours that were made later are left out.
+            ended_by: Only tasks that ended by then; None = all.
+        """
+        marks, direction = ", ".join("?" * len(owners)), "DESC" if newest_first else "ASC"
         rows = self._db.execute(
-            "SELECT * FROM tasks WHERE owner = ? ORDER BY created_at DESC, rowid DESC LIMIT ? OFFSET ?",
-            (owner, limit, offset),
+            f"SELECT task_id FROM tasks WHERE owner IN ({marks}) AND (stranger OR created_at <= ?)"  # noqa: S608 - own words
+            " AND (? IS NULL OR (status != 'open' AND completed_at <= ?))"
+            f" ORDER BY created_at {direction}, rowid {direction}",
+            (*owners, ours_until, ended_by, ended_by),
         )
-        return [TaskRow(**row) for row in rows]
+        return [row[0] for row in rows]
+
+    def tasks(self) -> list[TaskRow]:
+        """All, in the order in which they were made."""
+        return [TaskRow(**row) for row in self._db.execute("SELECT * FROM tasks ORDER BY created_at, rowid")]
+
+    def strangers(self) -> int:
+        return int(self._db.execute("SELECT count(*) FROM tasks WHERE stranger").fetchone()[0])
+
+    def forget_strangers(self) -> None:
+        self._db.execute("DELETE FROM tasks WHERE stranger")
 
     def briefs(self) -> list[dict[str, Any]]:
-        """Per brief: its tasks, and how many of them were, are, or were not paid."""
+        """Per brief of ours: its tasks, and how many of them were, are, or were not paid."""
         rows = self._db.execute(
             "SELECT brief, count(*) AS created, sum(status = 'success') AS paid, sum(status = 'open') AS open,"
-            " group_concat(task_id) AS task_ids FROM tasks GROUP BY brief ORDER BY min(created_at)"
+            " group_concat(task_id) AS task_ids FROM tasks WHERE NOT stranger GROUP BY brief ORDER BY min(created_at)"
         )
         return [{**dict(row), "task_ids": row["task_ids"].split(",")} for row in rows]
 
-    def paid_prices(self) -> list[str]:
-        return [row[0] for row in self._db.execute("SELECT price FROM tasks WHERE status = 'success'")]
+    def name_skus(self, marks: Mapping[str, str]) -> None:
+        """Say which SKU a picture (by sha256) or a prompt belongs to."""
+        self._db.executemany("INSERT OR REPLACE INTO skus VALUES (?, ?)", list(marks.items()))
+
+    def skus(self) -> dict[str, str]:
+        return {row["sku"]: row["mark"] for row in self._db.execute("SELECT * FROM skus ORDER BY sku")}
 
     def faults(self) -> list[dict[str, Any]]:
         rows = self._db.execute("SELECT * FROM faults ORDER BY id")
         return [{**dict(row), "match": json.loads(row["match"])} for row in rows]
 
-    def add_fault(self, match: dict[str, Any], fault: str, remaining: int | None) -> int:
+    def add_fault(self, match: Mapping[str, Any], fault: str, remaining: int | None, origin: str) -> int:
         row = self._db.execute(
-            "INSERT INTO faults (match, fault, remaining) VALUES (?, ?, ?) RETURNING id",
-            (json.dumps(match), fault, remaining),
+            "INSERT INTO faults (match, fault, remaining, origin) VALUES (?, ?, ?, ?) RETURNING id",
+            (json.dumps(dict(match)), fault, remaining, origin),
         ).fetchone()
         return int(row[0])
 
@@ -215,8 +268,9 @@ class Store:
         self._db.execute("UPDATE faults SET remaining = remaining - 1 WHERE id = ?", (fault_id,))
         self._db.execute("DELETE FROM faults WHERE id = ? AND remaining <= 0", (fault_id,))
 
-    def clear_faults(self) -> None:
-        self._db.execute("DELETE FROM faults")
+    def clear_faults(self, origin: str = "") -> None:
+        """All, or those of one origin."""
+        self._db.execute("DELETE FROM faults WHERE ? IN ('', origin)", (origin,))
 
     def keep_file(self, content: bytes) -> str:
         """Store an upload under its digest and return that."""
@@ -246,21 +300,5 @@ class Store:
         for path in self.files.iterdir():
             if path.name not in needed and path.name not in needed_by_work:
                 path.unlink(missing_ok=True)
-        for path in self.results.glob(f".*{_PART_SUFFIX}"):
+        for path in self.results.glob(f".*{PART_SUFFIX}"):
             path.unlink(missing_ok=True)
-
-
-def write_once(target: Path, content: bytes) -> None:
-    """Write a file whose name decides its content: whole or not at all."""
-    if target.exists():
-        return
-    handle, name = tempfile.mkstemp(dir=target.parent, prefix=".", suffix=_PART_SUFFIX)
-    part = Path(name)
-    try:
-        with os.fdopen(handle, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(target)
-    finally:
-        part.unlink(missing_ok=True)

@@ -15,10 +15,13 @@ from typing import Any
 
 from catalog3d.standin.accounts import check_slot
 from catalog3d.standin.answers import CODES, Refusal
+from catalog3d.standin.behaviour import Behaviour
 from catalog3d.standin.config import StandinConfig
 from catalog3d.standin.faults import Struck
+from catalog3d.standin.options import SEEDS
 from catalog3d.standin.orders import Order
 from catalog3d.standin.store import Store, TaskRow
+from catalog3d.standin.strangers import ANYONE, STRANGER
 from catalog3d.standin.wallet import Wallet
 
 # Seconds at Tripo. Sources: vendor's model pages (about 120 textured, 40 bare; P1 60 and 10), ComfyUI's
@@ -29,6 +32,8 @@ _CONVERT_S = 30.0
 _SPREAD = (0.4, 1.75)  # 48 to 210 s for a textured H model
 _QUEUED_S = 2.0
 _MAKING_FAILED = 2018
+INPUTS = frozenset({"input", "inputs", "file", "files"})
+"""Where a request names its pictures."""
 
 
 class Tasks:
@@ -38,10 +43,13 @@ class Tasks:
         clock: Seconds since the epoch.
     """
 
-    def __init__(self, store: Store, wallet: Wallet, config: StandinConfig, clock: Callable[[], float]) -> None:
+    def __init__(
+        self, store: Store, wallet: Wallet, config: StandinConfig, behaviour: Behaviour, clock: Callable[[], float]
+    ) -> None:
         self._store = store
         self._wallet = wallet
         self._config = config
+        self._behaviour = behaviour
         self._clock = clock
 
     def create(self, owner: str, order: Order, struck: Struck) -> TaskRow:
@@ -53,7 +61,7 @@ class Tasks:
         self.settle_due()
         now = self._clock()
         with self._store.transaction():
-            check_slot(order.pool, self._config.slots, self._store.open_tasks(), now)
+            check_slot(order.pool, self._behaviour.slots, self._store.open_tasks(), now)
             self._wallet.freeze(order.credits)
             row = self._row(owner, order, struck, now)
             self._store.add_task(row)
@@ -87,8 +95,11 @@ class Tasks:
         """
         self.settle_due()
         task = self._store.task(task_id)
-        if task is None or task.owner != owner:
+        if task is None or task.owner not in (owner, ANYONE):
             raise Refusal(2001)
+        hidden_s = self._behaviour.lag_s if self._behaviour.conduct.lag_hides_task and not task.stranger else 0.0
+        if self._clock() < task.created_at + hidden_s:
+            raise Refusal(2001, "not visible yet")
         if poll and task.hidden_polls > 0:
             self._store.change_task(task_id, hidden_polls=task.hidden_polls - 1)
             raise Refusal(2001, "hidden by a fault")
@@ -107,11 +118,11 @@ class Tasks:
             "type": task.type,
             "status": status,
             "progress": self._progress(task, status),
-            "input": json.loads(task.echo),
+            "input": self._echo(task),
             "output": {"model_url": sign(task)} if success else {},
             "credits_consumed": self.credits_consumed(task),
-            "created_at": _iso(task.created_at),
-            "completed_at": _iso(task.completed_at),
+            "created_at": self._iso(task.created_at),
+            "completed_at": self._iso(task.completed_at),
         }
         if task.error_code is not None:
             detail |= {"error_code": task.error_code, "error_message": task.error_message}
@@ -119,6 +130,8 @@ class Tasks:
 
     def status(self, task: TaskRow) -> str:
         """The word of the API."""
+        if task.stranger and self._clock() < (task.completed_at or 0):
+            return "running"
         if task.status != "open":
             return task.status
         if self._clock() < task.starts_at:
@@ -131,13 +144,24 @@ class Tasks:
             "task_id": task.task_id,
             "type": task.type,
             "status": self.status(task),
-            "created_at": _iso(task.created_at),
+            "created_at": self._iso(task.created_at),
             "credits_consumed": self.credits_consumed(task),
         }
 
-    @staticmethod
-    def credits_consumed(task: TaskRow) -> float:
-        return float(task.price) if task.status == "success" else 0.0
+    def credits_consumed(self, task: TaskRow) -> float:
+        return float(task.price) if self.status(task) == "success" else 0.0
+
+    def _echo(self, task: TaskRow) -> dict[str, Any]:
+        conduct, echo = self._behaviour.conduct, json.loads(task.echo)
+        hidden = (set() if conduct.echo_seed else SEEDS) | (set() if conduct.echo_token else INPUTS)
+        return {name: value for name, value in echo.items() if name not in hidden}
+
+    def _iso(self, moment: float | None) -> str | None:
+        """A moment as the server's clock shows it."""
+        if moment is None:
+            return None
+        shown = moment + self._behaviour.conduct.clock_offset_s
+        return datetime.fromtimestamp(shown, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
     def _settle(self, task: TaskRow) -> None:
         word, _, code = task.plan.partition(":")
@@ -149,7 +173,7 @@ class Tasks:
         (self._wallet.settle if word == "success" else self._wallet.release)(Decimal(task.price))
 
     def _progress(self, task: TaskRow, status: str) -> int:
-        if task.status != "open":
+        if status not in {"queued", "running"} and task.status != "open":
             return 100
         if status == "queued":
             return 0
@@ -161,7 +185,7 @@ class Tasks:
         starts_at = now + _QUEUED_S * self._config.time_scale
         return TaskRow(
             task_id=task_id,
-            owner=owner,
+            owner=STRANGER if struck.other_key else owner,
             type=order.type,
             endpoint=order.endpoint,
             model=order.model,
@@ -182,6 +206,7 @@ class Tasks:
             extension=order.extension,
             downloads=json.dumps(dict(struck.downloads)),
             hidden_polls=struck.hidden_polls,
+            answer=struck.after,
         )
 
 
@@ -190,7 +215,3 @@ def _duration_s(order: Order, task_id: str) -> float:
     usual = _CONVERT_S if order.pool == "processing" else (_TEXTURED_S if work["textured"] else _BARE_S)[order.pool]
     share = int(task_id[:8], 16) / 0xFFFFFFFF
     return usual * (_SPREAD[0] + share * (_SPREAD[1] - _SPREAD[0]))
-
-
-def _iso(moment: float | None) -> str | None:
-    return None if moment is None else datetime.fromtimestamp(moment, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

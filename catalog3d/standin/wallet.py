@@ -42,6 +42,10 @@ class Wallet:
         """Give back what was held."""
         self._set(self.available + credits_, self.frozen - credits_)
 
+    def refill(self, credits_: Decimal) -> None:
+        """So much is available from now on; what is held stays held."""
+        self._set(credits_, self.frozen)
+
     def _set(self, available: Decimal, frozen: Decimal) -> None:
         self._store.set_fact("available", str(available))
         self._store.set_fact("frozen", str(frozen))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
 
 from fastapi import Request
 from starlette.datastructures import Headers, MutableHeaders
@@ -27,15 +28,15 @@ class Wire:
     """ASGI middleware: request and trace ids, rate headers, a bound on every body.
 
     Args:
-        rate_headers: Current X-RateLimit-* headers.
+        headers: What every answer has that does not say otherwise: Date, X-RateLimit-*.
         seen: Told of every request with its method and path.
     """
 
     def __init__(
-        self, app: ASGIApp, *, rate_headers: Callable[[], dict[str, str]], seen: Callable[[str, str], None]
+        self, app: ASGIApp, *, headers: Callable[[], dict[str, str]], seen: Callable[[str, str], None]
     ) -> None:
         self._app = app
-        self._rate_headers = rate_headers
+        self._headers = headers
         self._seen = seen
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -52,7 +53,8 @@ class Wire:
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-ID"] = request_id
                 headers["X-Tripo-Trace-ID"] = trace or str(uuid.uuid4())
-                headers.update(self._rate_headers())
+                for name, value in self._headers().items():
+                    headers.setdefault(name, value)
             await send(message)
 
         limit = MAX_UPLOAD_BYTES + _FORM_OVERHEAD_BYTES if _is_upload(scope["path"]) else MAX_JSON_BYTES
@@ -124,6 +126,22 @@ class Dropped(Response):
         connection.abort()
         while (await receive())["type"] != "http.disconnect":
             pass
+
+
+class Hanging(Response):
+    """No answer for so long, or until the client gives up; then the connection is cut."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__()
+        self._seconds = seconds
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._seconds):
+                while (await receive())["type"] != "http.disconnect":
+                    pass
+                return
+        await Dropped()(scope, receive, send)
 
 
 def request_id(request: Request) -> str:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+from typing import Any
 
 import httpx
 import pytest
 
 from catalog3d.standin.faults import KINDS, Strikes
-from tests.standin.harness import Here, play, png
+from tests.standin.harness import AUTH, Here, play, png
 
 
 @pytest.mark.parametrize(
-    "kind", [name for name, place in KINDS.items() if place is Strikes.BEFORE and name != "reject"]
+    "kind", [name for name, place in KINDS.items() if place is Strikes.BEFORE and name not in {"reject", "hang"}]
 )
 def test_answer_instead_of_a_task_makes_nothing(kind, tmp_path):
     async def story(standin: Here) -> None:
@@ -28,7 +29,9 @@ def test_answer_instead_of_a_task_makes_nothing(kind, tmp_path):
     play(tmp_path, story)
 
 
-@pytest.mark.parametrize("kind", [name for name, place in KINDS.items() if place is Strikes.AFTER])
+@pytest.mark.parametrize(
+    "kind", [name for name, place in KINDS.items() if place is Strikes.AFTER and not name.startswith("hang")]
+)
 def test_answer_lost_after_creation_leaves_one_task_that_is_paid(kind, tmp_path):
     async def story(standin: Here) -> None:
         await standin.fault(kind)
@@ -110,6 +113,9 @@ def test_hidden_task_is_not_found_at_first(tmp_path):
         ("wrong_file", lambda answer, whole: answer.content.startswith(b"Kaydara")),
         ("url_403", lambda answer, whole: answer.status_code == 403),
         ("url_404", lambda answer, whole: answer.status_code == 404),
+        ("url_503", lambda answer, whole: answer.status_code == 503),
+        ("long_download", lambda answer, whole: answer.content == whole + whole[: len(whole) // 2]),
+        ("wrong_type", lambda answer, whole: answer.headers["Content-Type"].startswith("text/html")),
     ],
 )
 def test_download_goes_wrong_so_often_as_asked(fault, check, tmp_path):
@@ -157,6 +163,12 @@ def test_fault_hits_only_what_it_matches_and_only_so_often(tmp_path):
         {"fault": "stuck", "match": []},
         {"fault": "stuck", "times": -1},
         {"fault": 7},
+        {"fault": "stuck", "match": {"rate": 1.5}},
+        {"fault": "stuck", "match": {"every": 0}},
+        {"fault": "stuck", "match": {"on": "moon"}},
+        {"fault": "stuck", "match": {"on": "upload"}},
+        {"fault": "drop_after_create", "match": {"on": "upload"}},
+        {"fault": "drop", "match": {"on": "usage", "model_seed": 3}},
     ],
 )
 def test_fault_that_makes_no_sense_is_refused_with_its_reason(body, tmp_path):
@@ -168,9 +180,160 @@ def test_fault_that_makes_no_sense_is_refused_with_its_reason(body, tmp_path):
     play(tmp_path, story)
 
 
+READS = {
+    "task": ("GET", "/v3/tasks/{}"),
+    "tasks_list": ("POST", "/v3/tasks/list"),
+    "usage": ("GET", "/v3/account/usage"),
+    "balance": ("GET", "/v3/account/balance"),
+    "upload": ("POST", "/v3/files"),
+}
+
+
+async def _asked(standin: Here, route: str, task_id: str) -> httpx.Response:
+    method, path = READS[route]
+    body: dict[str, Any] = {"json": {"task_ids": [task_id]}} if route == "tasks_list" else {}
+    if route == "upload":
+        body = {"files": {"file": ("photo.png", png(), "image/png")}}
+    return await standin.http.request(method, path.format(task_id), headers=AUTH, **body)
+
+
+@pytest.mark.parametrize("route", READS)
+@pytest.mark.parametrize(("fault", "http"), [("http_502", 502), ("http_500", 500), ("http_429", 429), ("html", 200)])
+def test_reads_and_uploads_fail_as_asked_and_then_work(route, fault, http, tmp_path):
+    async def story(standin: Here) -> None:
+        task_id = await standin.made(await standin.image())
+        await standin.fault(fault, on=route)
+        bad, good = [await _asked(standin, route, task_id) for _ in range(2)]
+        assert (bad.status_code, "json" in bad.headers["Content-Type"]) == (http, False)
+        assert (good.status_code, good.json()["code"]) == (200, 0)
+        assert (await standin.get("/standin/stats"))["faults_struck"] == {f"{fault} on {route}": 1}
+
+    play(tmp_path, story)
+
+
+def test_fault_of_a_read_strikes_nobody_without_the_key(tmp_path):
+    async def story(standin: Here) -> None:
+        await standin.fault("http_502", on="usage")
+        assert (await standin.http.get("/v3/account/usage")).status_code == 401
+        assert (await standin.http.get("/v3/account/usage", headers=AUTH)).status_code == 502
+
+    play(tmp_path, story)
+
+
+@pytest.mark.parametrize("route", ["create", *READS])
+@pytest.mark.parametrize(
+    ("storm", "code", "told"),
+    [("storm:3", 1007, "Retry-After"), ("storm_2000:3", 2000, "Retry-After"), ("storm_reset:3", 1007, "")],
+)
+def test_storm_refuses_so_many_requests_in_a_row_and_then_is_over(route, storm, code, told, tmp_path):
+    async def story(standin: Here) -> None:
+        token = await standin.upload()
+        task_id = await standin.made(await standin.image(token))
+        await standin.fault(storm, on=route)
+        answers = [
+            await (standin.image(token) if route == "create" else _asked(standin, route, task_id)) for _ in range(4)
+        ]
+        assert [answer.json()["code"] for answer in answers] == [code] * 3 + [0]
+        for answer in answers[:3]:
+            assert ("Retry-After" in answer.headers) == bool(told)
+            assert told or float(answer.headers["X-RateLimit-Reset"]) == standin.clock.now + 1
+        assert await standin.get("/standin/faults") == []
+
+    play(tmp_path, story)
+
+
+def test_wallet_empties_in_the_middle_of_a_run_and_stays_empty(tmp_path):
+    async def story(standin: Here) -> None:
+        await standin.fault("empty_wallet", nth=2)
+        codes = [(await standin.image()).json()["code"] for _ in range(3)]
+        assert codes == [0, 2010, 2010]
+        assert await standin.wallet() == (0.0, 30.0)
+        assert (await standin.get("/standin/stats"))["created"] == 1
+
+    play(tmp_path, story)
+
+
+def test_task_of_another_key_is_listed_and_paid_and_not_found(tmp_path):
+    async def story(standin: Here) -> None:
+        await standin.fault("other_key")
+        task_id = await standin.made(await standin.image())
+        standin.clock.now += 10
+        hidden = await standin.http.get(f"/v3/tasks/{task_id}", headers=AUTH)
+        assert (hidden.status_code, hidden.json()["code"]) == (404, 2001)
+        assert [row["task_id"] for row in await standin.get("/v3/account/usage")] == [task_id]
+        (task,) = await standin.get("/standin/tasks")
+        assert (task["other_key"], task["foreign"], task["status"]) == (True, False, "success")
+        assert (await standin.get("/standin/stats"))["paid"] == 1
+
+    play(tmp_path, story)
+
+
+def test_hanging_create_is_cut_without_an_answer_but_its_task_is_made(tmp_path):
+    async def story(standin: Here) -> None:
+        await standin.fault("hang_after_create:0")
+        with pytest.raises(ConnectionAbortedError):
+            await standin.image()
+        (task,) = await standin.get("/standin/tasks")
+        assert task["lost_answer"] == "hang:0"
+
+    play(tmp_path, story)
+
+
+def test_rate_strikes_the_same_creates_for_the_same_seed_also_after_a_restart(tmp_path):
+    def struck(folder: str, seed: int, restart_after: int) -> list[bool]:
+        failed: list[bool] = []
+
+        async def some(standin: Here, count: int) -> None:
+            token = await standin.upload()
+            for _ in range(count):
+                failed.append((await standin.image(token)).status_code == 502)
+                await standin.service.maker.idle()
+                standin.clock.now += 60
+
+        async def first(standin: Here) -> None:
+            await standin.fault("http_502", times=0, rate=0.4)
+            await some(standin, restart_after)
+
+        async def second(standin: Here) -> None:
+            await some(standin, 24 - restart_after)
+
+        play(tmp_path / folder, first, seed=seed)
+        play(tmp_path / folder, second, seed=seed)
+        return failed
+
+    one = struck("one", 1, 12)
+    assert struck("two", 1, 5) == one
+    assert struck("three", 2, 12) != one
+    assert 3 <= sum(one) <= 17
+
+
+def test_fault_of_a_sku_strikes_it_by_its_name(tmp_path):
+    async def story(standin: Here) -> None:
+        unlucky = png(9)
+        await standin.post("/standin/skus", {"CH1": hashlib.sha256(unlucky).hexdigest()})
+        await standin.fault("fail:2008", sku="CH1")
+        assert (await standin.finish(await standin.image()))["status"] == "success"
+        assert (await standin.finish(await standin.image(await standin.upload(unlucky))))["status"] == "failed"
+
+    play(tmp_path, story)
+
+
+def test_fault_of_a_create_that_is_refused_is_not_used_up(tmp_path):
+    async def story(standin: Here) -> None:
+        await standin.fault("fail:2008")
+        for _ in range(3):
+            await standin.image()
+        assert (await standin.image()).json()["code"] == 2000
+        await standin.fault("stuck")
+        assert (await standin.image()).json()["code"] == 2000
+        assert [fault["fault"] for fault in await standin.get("/standin/faults")] == ["stuck"]
+
+    play(tmp_path, story, slots={"H": 3})
+
+
 def _is_created(answer: httpx.Response) -> bool:
     try:
         body = answer.json()
     except ValueError:
         return False
-    return answer.status_code == 200 and bool(body["data"]["task_id"])
+    return answer.status_code == 200 and "task_id" in body["data"]
