@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Coroutine
 from contextlib import suppress
+from datetime import timedelta
 from typing import Any
 
 from catalog3d.errors import NotSentError, ProductError, RunError, SubmissionUnknown
@@ -80,6 +81,7 @@ async def _order(context: RunContext, generation: Generation, lease: Lease, toke
         run_id=context.run_id,
         caps=context.caps,
         sent_at=context.link.client.server_now(),
+        longest_task=timedelta(seconds=context.lookups.rules.unseen_after_s),
     )
     try:
         answer = await context.link.client.submit(generation.brief, tokens, generation.model_seed)

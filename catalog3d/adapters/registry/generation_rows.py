@@ -30,12 +30,14 @@ LONGEST_TASK = timedelta(minutes=30)
 """Tripo's guide waits 1800 s for a task at most: what an unanswered request made has ended by then."""
 
 
-def slots_by_state(session: Session, realm: str, pool: str, now: datetime) -> dict[LedgerState, int]:
+def slots_by_state(
+    session: Session, realm: str, pool: str, now: datetime, longest_task: timedelta = LONGEST_TASK
+) -> dict[LedgerState, int]:
     """What may occupy the slots of a pool at a moment of the provider's clock.
 
     An unknown request counts until a task of it would have ended.
     """
-    over = (GenerationRow.state == LedgerState.UNKNOWN.value) & (GenerationRow.given_up_at < now - LONGEST_TASK)
+    over = (GenerationRow.state == LedgerState.UNKNOWN.value) & (GenerationRow.given_up_at < now - longest_task)
     rows = session.execute(
         select(GenerationRow.state, func.count())
         .where(

@@ -15,6 +15,7 @@ from sqlalchemy.orm import Session
 
 from catalog3d.adapters.registry.engine import read, serialise, write
 from catalog3d.adapters.registry.generation_rows import (
+    LONGEST_TASK,
     committed_credits,
     generation_of,
     generation_row,
@@ -214,6 +215,7 @@ class Ledger:
         run_id: str,
         caps: Caps,
         sent_at: datetime | None = None,
+        longest_task: timedelta = LONGEST_TASK,
     ) -> None:
         """Intent -> sending, if a slot of the pool is free: committed immediately before the request leaves.
 
@@ -222,6 +224,7 @@ class Ledger:
         Args:
             slots: How many generations of this realm and pool may be at the provider at once.
             sent_at: Now, by the provider's clock; None = by ours.
+            longest_task: For how long an unknown request keeps its slot.
 
         Raises:
             NotSentError: NO_FREE_SLOT, try again when one is free.
@@ -231,7 +234,7 @@ class Ledger:
         with write(self._engine) as session:
             row = generation_row(session, lease.generation_id)
             serialise(session, f"slots:{row.realm}:{row.pool}")
-            if sum(slots_by_state(session, row.realm, row.pool, sent_at).values()) >= slots:
+            if sum(slots_by_state(session, row.realm, row.pool, sent_at, longest_task).values()) >= slots:
                 raise NotSentError("All slots of the account are in use.", code="NO_FREE_SLOT")
             if row.run_id != run_id:
                 serialise(session, f"intent:{row.realm}")
