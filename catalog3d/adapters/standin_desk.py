@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -13,6 +14,8 @@ from catalog3d.errors import RunError
 from catalog3d.standin.profiles import PROFILES, unknown_names
 
 TIMEOUT_S = 30.0
+
+logger = logging.getLogger("catalog3d.standin")
 
 
 def require_profiles(names: str) -> None:
@@ -64,7 +67,13 @@ class StandinDesk:
         try:
             yield
         finally:
+            self._give_back(before)
+
+    def _give_back(self, before: dict[str, Any]) -> None:
+        try:
             self._ask("POST", "profile", {"profile": before["profile"], **before["knobs"]})
+        except RunError as error:  # it has ended meanwhile, and takes its profile from whoever starts it next
+            logger.warning("%s", error)
 
     def _ask(self, method: str, page: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         headers = {"Authorization": f"Bearer {self._api_key.get_secret_value()}"}

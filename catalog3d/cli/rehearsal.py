@@ -88,11 +88,15 @@ def rehearsed_with(home: Home, out: Console, faults: str | None) -> Iterator[Non
         try:
             yield
         finally:
-            _say(out, desk, before)
+            _say(out, desk, before, expected=bool(combined(faults).faults))
 
 
-def what_happened(before: Seen, after: Seen) -> list[str]:
-    """Sentences about what a run met, and whether it paid for anything twice."""
+def what_happened(before: Seen, after: Seen, *, expected: bool = True) -> list[str]:
+    """Sentences about what a run met, and whether it paid for anything twice.
+
+    Args:
+        expected: Whether faults were to strike at all: some profiles change the account only.
+    """
     struck = Counter[tuple[str, str]]()
     for name, count in (after.faults - before.faults).items():
         struck[_worded(name)] += count
@@ -100,8 +104,9 @@ def what_happened(before: Seen, after: Seen) -> list[str]:
     bought = after.bought - before.bought
     twice = sum(after.bought[digest] > 1 for digest in bought)
     paid = "Every model was paid once." if bought else "Nothing was paid."
+    quiet = ["No fault struck this run by chance; a larger sheet meets more of them."] if expected else []
     return [
-        f"What the stand-in did: {listed}." if listed else "The stand-in did nothing wrong: no fault struck this run.",
+        *([f"What the stand-in did: {listed}."] if listed else quiet),
         f"{_counted(twice, 'model')} {'was' if twice == 1 else 'were'} paid more than once." if twice else paid,
     ]
 
@@ -120,9 +125,9 @@ def _counted(count: int, thing: str) -> str:
     return f"{count} {thing[:-1]}ies" if thing.endswith("y") else f"{count} {thing}s"
 
 
-def _say(out: Console, desk: StandinDesk, before: Seen) -> None:
+def _say(out: Console, desk: StandinDesk, before: Seen, *, expected: bool) -> None:
     try:
-        sentences = what_happened(before, Seen.of(desk.stats()))
+        sentences = what_happened(before, Seen.of(desk.stats()), expected=expected)
     except RunError as error:  # the run's own end is what counts
         sentences = [str(error)]
     for sentence in sentences:

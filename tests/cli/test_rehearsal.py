@@ -58,7 +58,12 @@ def test_what_happened_counts_this_run_alone():
     ],
 )
 def test_what_happened_says_what_was_paid_and_paid_twice(after, sentence):
-    assert what_happened(seen(chair=1), after)[1] == sentence
+    assert what_happened(seen(chair=1), after)[-1] == sentence
+
+
+def test_quiet_rehearsal_says_so_only_where_faults_were_to_strike():
+    assert what_happened(seen(), seen(), expected=False) == ["Nothing was paid."]
+    assert what_happened(seen(), seen())[0].startswith("No fault struck")
 
 
 def test_every_fault_has_words():
