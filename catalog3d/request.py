@@ -19,6 +19,7 @@ class RunRequest(BaseModel):
         only: SKUs to look at; empty = all.
         budget: The run's own cap in credits; None = the settings' cap, and a Tripo run above it stops first.
         rehearse: Use the stand-in even though there is a key.
+        faults: Account profiles that the stand-in takes on for this run, with commas; None = as it is.
         failed: Try failed SKUs again, also those the provider refused.
         stale: Make new versions of SKUs whose photo or parameters changed: this pays.
         status: Only SKUs that now have one of these statuses; empty = all.
@@ -35,6 +36,7 @@ class RunRequest(BaseModel):
     limit: int | None = Field(default=None, ge=1)
     budget: Decimal | None = Field(default=None, ge=0)
     rehearse: bool = False
+    faults: str | None = None
     failed: bool = False
     stale: bool = False
     status: tuple[Status, ...] = ()

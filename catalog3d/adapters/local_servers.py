@@ -6,7 +6,7 @@ import os
 import secrets
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -16,13 +16,18 @@ from pydantic import SecretStr
 
 from catalog3d.adapters.owned_server import Launch, ServerRecord, joined_or_started, read_record
 from catalog3d.adapters.prefect_environment import client_environment, server_environment, without_secrets
+from catalog3d.adapters.standin_desk import StandinDesk, require_profiles
 from catalog3d.errors import RunError
 from catalog3d.home import Home
+from catalog3d.standin.profiles import PLAIN
 
 __all__ = ["StandinAddress", "client_environment", "prefect_server", "standin_command", "standin_key", "standin_server"]
 
 GIVEN_URL_TIMEOUT_S = 10.0
 """For a server elsewhere, which may have to wake up."""
+
+_PRETEND_CREDITS = 1_000_000
+"""Of a new stand-in: whole catalogs are rehearsed with it, again and again."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,19 +93,27 @@ def prefect_server(
 
 @contextmanager
 def standin_server(
-    home: Home, *, port: int = 0, make_key: Callable[[], str] = standin_key, start_timeout_s: float = 60.0
+    home: Home,
+    *,
+    port: int = 0,
+    profile: str = "",
+    make_key: Callable[[], str] = standin_key,
+    start_timeout_s: float = 60.0,
 ) -> Iterator[StandinAddress]:
     """The stand-in of this home: the live one, else one that we start and own.
 
     Args:
         home: Whose stand-in; its tasks and files lie in `home.shared/standin`.
         port: Wanted port of a stand-in that we start, or 0 for a free one.
+        profile: Account profiles that it shall have meanwhile, with commas; "" = those of a live one, plain of a new one.
         make_key: Makes the key of a new stand-in. One that is started again keeps its key, and with it its tasks.
         start_timeout_s: How long a stand-in that we start may take.
 
     Raises:
-        RunError: SERVER_* and PORT_IN_USE.
+        RunError: SERVER_* and PORT_IN_USE; PROFILE_UNKNOWN, STANDIN_SILENT.
     """
+    if profile:
+        require_profiles(profile)
     record_file = home.shared / "standin.json"
     known = read_record(record_file)
     key = known.api_key.get_secret_value() if known and known.api_key else make_key()
@@ -109,21 +122,24 @@ def standin_server(
         record=record_file,
         log=home.logs / "standin.log",
         health_path="/healthz",
-        command=lambda chosen: standin_command(home, port=chosen, key=key),
+        command=lambda chosen: standin_command(home, port=chosen, key=key, profile=profile or PLAIN),
         environment=lambda _chosen: without_secrets(os.environ),
         port=port,
         start_timeout_s=start_timeout_s,
         api_key=SecretStr(key),
     )
     with joined_or_started(launch) as record:
-        yield StandinAddress(url=record.url, api_key=_key_of(record, record_file))
+        address = StandinAddress(url=record.url, api_key=_key_of(record, record_file))
+        with StandinDesk(address.url, address.api_key).behaving(profile) if profile else nullcontext():
+            yield address
 
 
-def standin_command(home: Home, *, port: int, key: str) -> list[str]:
+def standin_command(home: Home, *, port: int, key: str, profile: str = PLAIN) -> list[str]:
     """How the stand-in of this home is started. Its key is in the command line: it opens nothing but this toy."""
     state = home.shared / "standin"
     address = ["--host", "127.0.0.1", "--port", str(port)]
-    return [sys.executable, "-P", "-m", "catalog3d.standin", *address, "--state", str(state), "--key", key]
+    account = ["--key", key, "--balance", str(_PRETEND_CREDITS), "--profile", profile]
+    return [sys.executable, "-P", "-m", "catalog3d.standin", *address, "--state", str(state), *account]
 
 
 def _prefect_command(port: int) -> list[str]:

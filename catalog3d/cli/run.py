@@ -18,6 +18,7 @@ from catalog3d.adapters.wiring import caps_of, new_run_id, open_catalog
 from catalog3d.cli.errors import console, print_json, sentence_on_error
 from catalog3d.cli.plan import plan_panel
 from catalog3d.cli.progress import RunProgress
+from catalog3d.cli.rehearsal import rehearsed_with, require_standin
 from catalog3d.cli.tables import report_table, summary
 from catalog3d.errors import Catalog3DError, RunError
 from catalog3d.home import Home
@@ -44,6 +45,12 @@ def run(
     rehearse: Annotated[
         bool, typer.Option("--rehearse", help="Use the free stand-in even though there is a key.")
     ] = False,
+    faults: Annotated[
+        str | None,
+        typer.Option(
+            "--faults", metavar="PROFILE", help="Rehearse with these faults; see `catalog3d standin --profiles`."
+        ),
+    ] = None,
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")] = False,
 ) -> None:
     """Make a model for every product of a sheet that has none yet.
@@ -58,7 +65,13 @@ def run(
         folder = str(images.resolve()) if images else ""
         wishes: dict[str, Any] = {"limit": limit, "budget": _credits(budget), "rehearse": rehearse}
         request = sheet_request(
-            path, deployed=False, images=folder, only=named_skus(only), category=category or None, **wishes
+            path,
+            deployed=False,
+            images=folder,
+            only=named_skus(only),
+            category=category or None,
+            faults=faults,
+            **wishes,
         )
         report = perform(request, "catalog_run", sheet=path, images=folder, only=only, category=category, **wishes)
         _finish(report, json_=json_)
@@ -117,6 +130,7 @@ def perform(request: RunRequest, flow_name: str, **parameters: Any) -> RunReport
     out = console()
     with open_catalog(Path(request.sheet).parent, rehearse=request.rehearse) as catalog:
         announce(out, catalog)
+        require_standin(request.faults, catalog.generator_name)
         with out.status("Reading the sheet and its photos"):
             planned = make_plan(catalog, request)
         out.print(plan_panel(catalog, planned, caps_of(catalog, request)))
@@ -124,7 +138,8 @@ def perform(request: RunRequest, flow_name: str, **parameters: Any) -> RunReport
         if not planned.plan.todo:
             return _nothing_to_do(catalog, request, planned)
         home = catalog.home
-    return _in_flow(home, out, flow_name, parameters)
+    with rehearsed_with(home, out, request.faults):
+        return _in_flow(home, out, flow_name, parameters)
 
 
 def announce(out: Console, catalog: OpenCatalog) -> None:

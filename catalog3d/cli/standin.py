@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.console import Console
+from rich.table import Table
 
 from catalog3d.adapters.local_servers import StandinAddress, standin_server
 from catalog3d.adapters.owned_server import health_of
@@ -14,20 +16,42 @@ from catalog3d.cli.foreground import WATCH_S, stop_requests
 from catalog3d.errors import RunError
 from catalog3d.home import Home, find_home
 from catalog3d.settings import given_home
+from catalog3d.standin.profiles import PROFILES, combined
 
 
 def standin(
     port: Annotated[
         int, typer.Option("--port", min=0, max=65535, help="Port on this machine; 0 takes a free one.")
     ] = 0,
+    profile: Annotated[
+        str, typer.Option("--profile", help="How its account behaves: a profile, or several with commas.")
+    ] = "",
+    profiles: Annotated[bool, typer.Option("--profiles", help="List the profiles and end.")] = False,
 ) -> None:
-    """Run the stand-in for Tripo in the foreground: real but plainly labelled models, nothing to pay."""
+    """Run the stand-in for Tripo in the foreground: real but plainly labelled models, nothing to pay.
+
+    A profile settles what Tripo leaves open (how it lists tasks, what it tells of them, its limits), or makes things go
+    wrong on purpose. Without one, the account is plain.
+    """
+    if profiles:
+        _list_profiles()
+        return
     with sentence_on_error(json_=False):
         home = Home(root=find_home(Path.cwd(), given_home()), catalog="rehearsal")
-        with standin_server(home, port=port) as address, stop_requests() as stop:
+        with standin_server(home, port=port, profile=profile) as address, stop_requests() as stop:
             _show(address)
+            if profile:
+                console().print(f"Its account: {profile}. {combined(profile).sentence}", soft_wrap=True)
             while not stop.wait(WATCH_S):
                 _require_life(home, address)
+
+
+def _list_profiles() -> None:
+    """On stdout: it is what was asked for."""
+    table = Table("Profile", "What its account does", box=None, pad_edge=False)
+    for name, entry in PROFILES.items():
+        table.add_row(name, entry.sentence)
+    Console(highlight=False).print(table)
 
 
 def _show(address: StandinAddress) -> None:

@@ -54,7 +54,7 @@ class RateWindow:
         if self._limit() is None:
             return
         if self.remaining <= 0:
-            raise Refusal(1007, retry_after_s=max(1, math.ceil(self._times[0] + self._window_s - self._clock())))
+            raise Refusal(1007, retry_after_s=self._times[0] + self._window_s - self._clock())
         self._times.append(self._clock())
 
     @property
@@ -86,4 +86,4 @@ def check_slot(pool: str, slots: Mapping[str, int], open_tasks: list[TaskRow], n
     """
     ends = [task.ends_at for task in open_tasks if task.pool == pool]
     if len(ends) >= slots.get(pool, 1):
-        raise Refusal(2000, f"pool {pool} is full", retry_after_s=min(max(1, math.ceil(min(ends) - now)), 30))
+        raise Refusal(2000, f"pool {pool} is full", retry_after_s=min(min(ends) - now, 30))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from fastapi.responses import JSONResponse
@@ -50,12 +51,12 @@ class Refusal(Exception):  # noqa: N818 - an answer, not a failure of the server
         code: One of `CODES`; an unknown one is answered as HTTP 400.
         reason: What exactly is wrong. Tripo's 1004 names no field and neither does the envelope here:
             the reason is a header of its own, for people who debug.
-        retry_after_s: Whole seconds for `Retry-After`.
+        retry_after_s: For `Retry-After`, which is told in whole seconds and at least one.
         message: Instead of the code's own.
     """
 
     def __init__(
-        self, code: int, reason: str = "", *, http: int = 0, message: str = "", retry_after_s: int | None = None
+        self, code: int, reason: str = "", *, http: int = 0, message: str = "", retry_after_s: float | None = None
     ) -> None:
         super().__init__(reason or str(code))
         status, usual, self.suggestion = CODES.get(code, (400, "The request is refused", "See the documentation"))
@@ -63,10 +64,14 @@ class Refusal(Exception):  # noqa: N818 - an answer, not a failure of the server
         self.http = http or status
         self.message = message or usual
         self.headers = {"X-Standin-Reason": reason.encode("ascii", "replace").decode()[:300]} if reason else {}
-        if retry_after_s is not None:
-            self.headers["Retry-After"] = str(retry_after_s)
+        self._retry_after_s = retry_after_s
 
-    def answer(self, request_id: str) -> JSONResponse:
+    def answer(self, request_id: str, *, exact_waits: bool = False) -> JSONResponse:
+        """The error envelope.
+
+        Args:
+            exact_waits: Tell `Retry-After` in parts of a second, where time is scaled.
+        """
         body = {
             "code": self.code,
             "status": "error",
@@ -74,7 +79,11 @@ class Refusal(Exception):  # noqa: N818 - an answer, not a failure of the server
             "suggestion": self.suggestion,
             "request_id": request_id,
         }
-        return JSONResponse(body, status_code=self.http, headers=self.headers)
+        headers = dict(self.headers)
+        if self._retry_after_s is not None:
+            whole = str(max(1, math.ceil(self._retry_after_s)))
+            headers["Retry-After"] = f"{max(self._retry_after_s, 0.001):.3f}" if exact_waits else whole
+        return JSONResponse(body, status_code=self.http, headers=headers)
 
 
 def ok(data: Any) -> JSONResponse:

@@ -67,7 +67,8 @@ def create_app(
 
 async def _refused(request: Request, refusal: Exception) -> Response:
     assert isinstance(refusal, Refusal)  # noqa: S101 - registered for this class only
-    return refusal.answer(request_id(request))
+    conduct = request.app.state.service.behaviour.conduct
+    return refusal.answer(request_id(request), exact_waits=conduct.exact_waits)
 
 
 async def _replaced(_: Request, fault: Exception) -> Response:

@@ -30,6 +30,8 @@ class Conduct(BaseModel):
         foreign_per_create: So many more arrive in the same second as each create of ours.
         slots: Open tasks of each pool; None = as started with.
         uploads_per_minute, creations_per_minute: 0 = no limit, None = as started with.
+        exact_waits: `Retry-After` in parts of a second, so that waits shrink with the time scale as tasks do: for
+            benchmarks. Tripo tells whole seconds.
         credits: Available credits from now on; None = as started with.
         url_ttl_s: Life of a signed result address; None = as started with.
     """
@@ -50,6 +52,7 @@ class Conduct(BaseModel):
     slots: Some | None = None
     uploads_per_minute: Count | None = None
     creations_per_minute: Count | None = None
+    exact_waits: bool = False
     credits: Decimal | None = Field(default=None, ge=0, le=10**9, allow_inf_nan=False)
     url_ttl_s: float | None = Field(default=None, gt=0, le=86_400, allow_inf_nan=False)
 

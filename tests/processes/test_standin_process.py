@@ -7,6 +7,7 @@ import pytest
 
 from catalog3d.adapters.local_servers import StandinAddress, standin_server
 from catalog3d.adapters.owned_server import health_of
+from catalog3d.errors import RunError
 from catalog3d.home import Home
 
 
@@ -36,3 +37,30 @@ def test_standin_that_is_started_again_keeps_its_key_and_is_shared(home):
         assert first == second
         assert first.api_key == before.api_key
     assert (home.shared / "standin").is_dir()
+
+
+def _profile_of(address: StandinAddress) -> str:
+    headers = {"Authorization": f"Bearer {address.api_key.get_secret_value()}"}
+    answer = httpx.get(f"{address.url}/standin/profile", headers=headers, trust_env=False)
+    return str(answer.raise_for_status().json()["data"]["profile"])
+
+
+@pytest.mark.server
+def test_standin_has_a_profile_only_as_long_as_somebody_wants_it(home):
+    with standin_server(home) as address:
+        with standin_server(home, profile="poor,oldest-first") as same:
+            assert same == address
+            assert _profile_of(address) == "poor,oldest-first"
+            with standin_server(home) as joined:
+                assert _profile_of(joined) == "poor,oldest-first"
+        assert _profile_of(address) == "plain"
+    with standin_server(home, profile="shuffled") as started:
+        assert _profile_of(started) == "shuffled"
+    with standin_server(home) as later:
+        assert _profile_of(later) == "plain"
+
+
+def test_standin_with_an_unknown_profile_is_not_started(home):
+    with pytest.raises(RunError, match="nobody") as refused, standin_server(home, profile="nobody"):
+        pass
+    assert refused.value.code == "PROFILE_UNKNOWN"

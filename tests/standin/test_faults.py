@@ -211,6 +211,15 @@ def test_reads_and_uploads_fail_as_asked_and_then_work(route, fault, http, tmp_p
     play(tmp_path, story)
 
 
+def test_download_route_fails_whatever_its_task(tmp_path):
+    async def story(standin: Here) -> None:
+        url = (await standin.finish(await standin.image()))["output"]["model_url"]
+        await standin.fault("http_503", on="download", every=2, times=0)
+        assert [(await standin.http.get(url)).status_code for _ in range(4)] == [200, 503, 200, 503]
+
+    play(tmp_path, story)
+
+
 def test_fault_of_a_read_strikes_nobody_without_the_key(tmp_path):
     async def story(standin: Here) -> None:
         await standin.fault("http_502", on="usage")

@@ -206,6 +206,19 @@ def test_small_account_has_three_slots_and_ten_uploads_a_minute(tmp_path):
     play(tmp_path, story, profile="small-account", time_scale=1.0)
 
 
+def test_told_waits_are_whole_seconds_unless_exact_ones_are_asked_for(tmp_path):
+    async def story(standin: Here) -> None:
+        answers = [await standin.image() for _ in range(4)]
+        assert answers[3].headers["Retry-After"] == "1"
+        await profile(standin, exact_waits=True)
+        told_s = float((await standin.image()).headers["Retry-After"])
+        tasks = await standin.get("/standin/tasks")
+        assert told_s == pytest.approx(min(task["ends_at"] for task in tasks) - standin.clock.now, abs=1e-3)
+        assert 0 < told_s < 1
+
+    play(tmp_path, story, profile="small-account", time_scale=0.002)
+
+
 def test_poor_wallet_runs_empty_in_the_middle_and_is_filled_again_on_leaving(tmp_path):
     async def story(standin: Here) -> None:
         codes = [(await standin.image()).json()["code"] for _ in range(4)]

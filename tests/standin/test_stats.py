@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sqlite3
 
 import pytest
 
@@ -83,5 +84,30 @@ def test_tasks_are_listed_whole_where_usage_hides_them(tmp_path):
 def test_names_that_are_none_are_refused(tmp_path):
     async def story(standin: Here) -> None:
         assert (await standin.post("/standin/skus", {"CH1": 7})).json()["code"] == 1004
+
+    play(tmp_path, story)
+
+
+def test_state_folder_of_an_earlier_version_is_still_read(tmp_path):
+    old = sqlite3.connect(tmp_path / "standin.db")
+    old.executescript(
+        "CREATE TABLE counters (name TEXT PRIMARY KEY, value INTEGER NOT NULL);"
+        "INSERT INTO counters VALUES ('GET /v3/tasks/*', 7);"
+        "CREATE TABLE tasks (task_id TEXT PRIMARY KEY, owner TEXT NOT NULL, type TEXT NOT NULL, endpoint TEXT NOT NULL,"
+        " model TEXT NOT NULL, pool TEXT NOT NULL, echo TEXT NOT NULL, brief TEXT NOT NULL, price TEXT NOT NULL,"
+        " created_at REAL NOT NULL, starts_at REAL NOT NULL, ends_at REAL NOT NULL, plan TEXT NOT NULL,"
+        " status TEXT NOT NULL, completed_at REAL, error_code INTEGER, error_message TEXT NOT NULL, work TEXT NOT NULL,"
+        " result TEXT NOT NULL, extension TEXT NOT NULL, downloads TEXT NOT NULL, hidden_polls INTEGER NOT NULL);"
+        "CREATE TABLE faults (id INTEGER PRIMARY KEY, match TEXT NOT NULL, fault TEXT NOT NULL, remaining INTEGER);"
+        "INSERT INTO faults VALUES (1, '{}', 'stuck', 1);"
+    )
+    old.close()
+
+    async def story(standin: Here) -> None:
+        await standin.made(await standin.image())
+        standin.clock.now += 10
+        (task,) = await standin.get("/standin/tasks")
+        assert (task["plan"], task["lost_answer"], task["foreign"]) == ("stuck", "", False)
+        assert (await standin.get("/standin/stats"))["polls"] == 7
 
     play(tmp_path, story)
