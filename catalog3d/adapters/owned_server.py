@@ -292,6 +292,10 @@ def _leave(guard: subprocess.Popen[bytes], users: IO[bytes]) -> None:
         guard.wait(timeout=STOP_TIMEOUT_S)
     except subprocess.TimeoutExpired:  # it is about to kill; it does so without us
         _LEFT_RUNNING.append(guard)
+    except KeyboardInterrupt:
+        guard.terminate()  # for the second time: it does not wait for flow runs any more
+        _LEFT_RUNNING.append(guard)
+        raise
 
 
 def _lock_path(launch: Launch, suffix: str) -> Path:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import httpx
 import typer
 from rich.console import Console
 from rich.markup import escape
@@ -15,6 +17,7 @@ from rich.markup import escape
 from catalog3d.adapters.local_servers import client_environment, prefect_server
 from catalog3d.adapters.requests import last_sheet, rerun_request, sheet_request
 from catalog3d.adapters.wiring import caps_of, new_run_id, open_catalog
+from catalog3d.cli import entry
 from catalog3d.cli.errors import console, print_json, sentence_on_error
 from catalog3d.cli.plan import plan_panel
 from catalog3d.cli.progress import RunProgress
@@ -27,6 +30,8 @@ from catalog3d.settings import prefect_api_url
 from catalog3d.stages.context import OpenCatalog
 from catalog3d.stages.planning import Planned, make_plan, record_run, require_startable
 from catalog3d.stages.reporting import close_run
+
+log = logging.getLogger(__name__)
 
 StageName = Literal["validate_fields", "generate_model", "validate_mesh", "name_version", "upload_asset"]
 """The stages that can be done again: reading the sheet and writing the status belong to every run."""
@@ -150,16 +155,31 @@ def _in_flow(home: Home, out: Console, flow_name: str, parameters: dict[str, Any
         flow = getattr(flows.catalog, flow_name)
         progress = RunProgress(out)
         started_listeners.append(progress)
+        state: Any = None
         try:
             with progress.shown():
                 state = asyncio.run(flow(**parameters, return_state=True))
+        except Exception as exc:
+            if progress.report is None:
+                raise (_without_prefect() if isinstance(exc, httpx.HTTPError) else exc) from exc
+            log.warning("Prefect could not be told how the run ended.", exc_info=True)
         finally:
             started_listeners.remove(progress)
-            send_what_is_left()
+            if not send_what_is_left():
+                entry.end_by_force()
     return _report_of(state, progress)
 
 
+def _without_prefect() -> RunError:
+    return RunError(
+        "Prefect's server went away before the run was through. What was finished is kept, and nothing is billed twice.",
+        code="PREFECT_LOST",
+        fix="Run again: it goes on where it stopped. HOME/.catalog3d/logs/prefect-server.log may say why.",
+    )
+
+
 def _report_of(state: Any, progress: RunProgress) -> RunReport:
+    """What the run ended with, whatever Prefect has to say about it."""
     if progress.report is not None:
         return progress.report
     error = state.result(raise_on_failure=False)
