@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import logging
 import os
 from decimal import Decimal
@@ -17,10 +16,11 @@ from rich.markup import escape
 from catalog3d.adapters.local_servers import client_environment, prefect_server
 from catalog3d.adapters.requests import last_sheet, rerun_request, sheet_request
 from catalog3d.adapters.wiring import caps_of, new_run_id, open_catalog
-from catalog3d.cli import entry
+from catalog3d.cli.entry import end_by_force, ends_by_force
 from catalog3d.cli.errors import console, print_json, sentence_on_error
 from catalog3d.cli.plan import plan_panel
 from catalog3d.cli.progress import RunProgress
+from catalog3d.cli.running import run_to_its_end
 from catalog3d.cli.tables import report_table, summary
 from catalog3d.errors import Catalog3DError, RunError
 from catalog3d.home import Home
@@ -158,15 +158,17 @@ def _in_flow(home: Home, out: Console, flow_name: str, parameters: dict[str, Any
         state: Any = None
         try:
             with progress.shown():
-                state = asyncio.run(flow(**parameters, return_state=True))
+                state = run_to_its_end(
+                    lambda: flow(**parameters, return_state=True), has_report=lambda: progress.report is not None
+                )
         except Exception as exc:
             if progress.report is None:
                 raise (_without_prefect() if isinstance(exc, httpx.HTTPError) else exc) from exc
             log.warning("Prefect could not be told how the run ended.", exc_info=True)
         finally:
             started_listeners.remove(progress)
-            if not send_what_is_left():
-                entry.end_by_force()
+            if not ends_by_force() and not send_what_is_left():
+                end_by_force()
     return _report_of(state, progress)
 
 

@@ -6,15 +6,12 @@ worker itself is stopped while paid requests have no answer yet. The last run fi
 
 from __future__ import annotations
 
-import asyncio
 import json
 import signal
 import sqlite3
 import subprocess
-import threading
 import time
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,15 +19,12 @@ from typing import Any
 
 import httpx
 import pytest
-from fastapi import Request, Response
 
 from catalog3d.adapters.owned_server import free_port
-from catalog3d.standin.app import create_app
-from catalog3d.standin.config import StandinConfig
-from catalog3d.standin.server import StandinServer
-from tests.pipeline.team import BRIEFS, KEY, WITH_MODEL, Provider, Said, Team, make_team, with_tripo
+from tests.pipeline.key_hunt import command_lines, files_with
+from tests.pipeline.slow_provider import SlowProvider, slow_provider
+from tests.pipeline.team import BRIEFS, KEY, WITH_MODEL, Said, Team, make_team, with_tripo
 from tests.processes.processes import eventually, processes_naming
-from tests.standin.harness import box_glb
 
 pytestmark = pytest.mark.server
 
@@ -39,58 +33,6 @@ FIRST = 2
 """SKUs of the first three runs; the fourth also asks for the others."""
 ANSWER_S = 6.0
 """How long a create takes to be answered in the fourth run: longer than it takes to stop the worker."""
-
-
-class Clock:
-    """Stands still, so that no model is ever finished, until it is let go; then it races."""
-
-    def __init__(self) -> None:
-        self._at = time.time()
-        self._let_go: float | None = None
-
-    def __call__(self) -> float:
-        return self._at if self._let_go is None else self._at + 200 * (time.time() - self._let_go)
-
-    def let_go(self) -> None:
-        self._let_go = time.time()
-
-
-@dataclass(kw_only=True)
-class SlowProvider:
-    """Plays Tripo with a clock that can stand still and answers to creates that can take long."""
-
-    seen: Provider
-    clock: Clock
-    answer_s: float = 0.0
-    unanswered: int = 0
-
-
-@contextmanager
-def slow_provider(state: Path) -> Iterator[SlowProvider]:
-    clock = Clock()
-    config = StandinConfig(state=state, keys=(KEY,))
-    app = create_app(config, box_glb, clock=clock, new_executor=lambda: ThreadPoolExecutor(2))
-    ready = threading.Event()
-    server = StandinServer(app, on_ready=lambda _: ready.set())
-    provider = SlowProvider(seen=Provider(url=server.url), clock=clock)
-
-    @app.middleware("http")
-    async def answer_late(request: Request, call_next: Callable[[Request], Any]) -> Response:
-        answer: Response = await call_next(request)
-        if request.url.path.startswith("/v3/generation/") and provider.answer_s:
-            provider.unanswered += 1
-            await asyncio.sleep(provider.answer_s)
-            provider.unanswered -= 1
-        return answer
-
-    thread = threading.Thread(target=server.serve_here, daemon=True)
-    thread.start()
-    assert ready.wait(10)
-    try:
-        yield provider
-    finally:
-        server.should_exit = True
-        thread.join(10)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,6 +68,8 @@ class Story:
     left_after_worker: list[str]
     last: Said
     paid: dict[str, Any]
+    lines: set[bytes]
+    folder: Path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -232,7 +176,7 @@ def _stopped_cli_run(machine: Machine, stop: Callable[[subprocess.Popen[str]], N
 @pytest.fixture(scope="module")
 def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
     team_folder = tmp_path_factory.mktemp("team") / "catalog"
-    with slow_provider(tmp_path_factory.mktemp("provider")) as provider:
+    with slow_provider(tmp_path_factory.mktemp("provider")) as provider, command_lines() as lines:
         tripo = provider.seen
         tripo.fault("reject:2008", times=0, prompt="refuses")
         team = make_team(team_folder, **with_tripo(tripo.url))
@@ -271,6 +215,8 @@ def story(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Story]:
             left_after_worker=left,
             last=last,
             paid=tripo.stats(),
+            lines=lines,
+            folder=team_folder.parent,
         )
 
 
@@ -325,3 +271,10 @@ def test_the_next_run_finishes_everything_and_no_request_was_repeated(story: Sto
     assert {line["sku"] for line in story.last.json["skus"] if line["version"] == 1} == WITH_MODEL, story.last.stderr
     assert (story.paid["created"], story.paid["most_per_brief"]) == (BRIEFS, 1)
     assert story.paid["create_posts"] == BRIEFS + 1
+
+
+def test_neither_a_file_nor_a_command_line_of_server_worker_and_runs_held_the_key(story: Story) -> None:
+    assert any(b"_workspace_supervisor" in line or b"prefect.engine" in line for line in story.lines)
+    assert [line for line in story.lines if KEY.encode() in line] == []
+    assert {"prefect.db", "registry.db"} <= {path.name for path in files_with("00412", story.folder)}
+    assert files_with(KEY, story.folder) == []
