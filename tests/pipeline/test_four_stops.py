@@ -13,7 +13,7 @@ import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -68,7 +68,7 @@ class Story:
     left_after_worker: list[str]
     last: Said
     paid: dict[str, Any]
-    lines: set[bytes]
+    lines: set[bytes] = field(repr=False)
     folder: Path
 
 
