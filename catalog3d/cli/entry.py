@@ -15,11 +15,6 @@ def end_by_force() -> None:
     _by_force.append(True)
 
 
-def ends_by_force() -> bool:
-    """Whether nobody waits for its threads any more."""
-    return bool(_by_force)
-
-
 def main() -> None:
     """Run the command line, and end with its exit code."""
     try:

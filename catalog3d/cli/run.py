@@ -16,7 +16,7 @@ from rich.markup import escape
 from catalog3d.adapters.local_servers import client_environment, prefect_server
 from catalog3d.adapters.requests import last_sheet, rerun_request, sheet_request
 from catalog3d.adapters.wiring import caps_of, new_run_id, open_catalog
-from catalog3d.cli.entry import end_by_force, ends_by_force
+from catalog3d.cli.entry import end_by_force
 from catalog3d.cli.errors import console, print_json, sentence_on_error
 from catalog3d.cli.plan import plan_panel
 from catalog3d.cli.progress import RunProgress
@@ -155,19 +155,22 @@ def _in_flow(home: Home, out: Console, flow_name: str, parameters: dict[str, Any
         flow = getattr(flows.catalog, flow_name)
         progress = RunProgress(out)
         started_listeners.append(progress)
-        state: Any = None
+        state, listens = None, True
         try:
             with progress.shown():
                 state = run_to_its_end(
-                    lambda: flow(**parameters, return_state=True), has_report=lambda: progress.report is not None
+                    lambda: flow(**parameters, return_state=True),
+                    has_report=lambda: progress.report is not None,
+                    is_stopped=lambda: progress.is_stopped,
                 )
+            listens = state is not None
         except Exception as exc:
             if progress.report is None:
                 raise (_without_prefect() if isinstance(exc, httpx.HTTPError) else exc) from exc
             log.warning("Prefect could not be told how the run ended.", exc_info=True)
         finally:
             started_listeners.remove(progress)
-            if not ends_by_force() and not send_what_is_left():
+            if listens and not send_what_is_left():
                 end_by_force()
     return _report_of(state, progress)
 

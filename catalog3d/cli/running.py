@@ -14,10 +14,13 @@ AFTER_REPORT_S = 20.0
 _LOOK_S = 0.5
 
 
-def run_to_its_end(start: Callable[[], Awaitable[Any]], *, has_report: Callable[[], bool]) -> Any:
+def run_to_its_end(
+    start: Callable[[], Awaitable[Any]], *, has_report: Callable[[], bool], is_stopped: Callable[[], bool]
+) -> Any:
     """The state that a flow ends in; None when it has its report but Prefect does not take its end.
 
-    What Prefect then still holds cannot be waited for: the program ends by force once it has said everything.
+    Then, and when somebody asked to stop, threads that still work are not waited for, such as one that fetches a photo:
+    the program ends by force once it has said everything.
     """
     runner = asyncio.Runner()
     try:
@@ -25,8 +28,8 @@ def run_to_its_end(start: Callable[[], Awaitable[Any]], *, has_report: Callable[
     except BaseException:
         runner.close()
         raise
-    if state is None:
-        end_by_force()  # closing the loop would wait for the flow
+    if state is None or is_stopped():
+        end_by_force()  # closing the loop would wait for the flow and for all threads
     else:
         runner.close()
     return state

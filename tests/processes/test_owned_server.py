@@ -169,6 +169,8 @@ def test_second_ctrl_c_while_a_worker_is_stopped_waits_for_no_flow_run(tmp_path)
         cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
     )  # fmt: skip
     assert eventually((tmp_path / "pids").exists, within_s=10)
+    assert program.stdin is not None
+    assert program.stdout is not None
     family = [int(pid) for pid in (tmp_path / "pids").read_text().split()]
     program.stdin.write("\n")
     program.stdin.flush()

@@ -21,9 +21,11 @@ from catalog3d.stages import reporting
 from catalog3d.stages.context import RunContext
 from catalog3d.stages.generate import generate
 from catalog3d.stages.leases import take_product
+from catalog3d.stages.planning import start_run
 from catalog3d.stages.reporting import finish_run
 from catalog3d.stages.settle_status import settle_status, settle_unbegun
 from catalog3d.status import Stage, Status
+from tests.catalogs import Shop
 from tests.processes.processes import ROOT
 from tests.stages.test_generate import latest, play
 from tests.stages.tripo import ScriptedTripo
@@ -187,6 +189,25 @@ def test_the_end_of_a_run_survives_a_registry_that_is_away_for_a_moment(
         assert runs.get(context.run_id).state == "stopped"
 
     play(tmp_path, story)
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (KeyboardInterrupt(), "The program was ended before the run was through"),
+        (ValueError("a secret"), "Something unforeseen happened: ValueError."),
+        (NO_CREDITS, "The wallet is empty."),
+    ],
+)
+def test_whatever_ends_a_run_closes_it_in_the_registry_and_goes_on(shop: Shop, error: BaseException, said: str) -> None:
+    from tasks.sessions import run_session  # noqa: PLC0415 - Prefect is not needed for the other tests
+
+    with pytest.raises(type(error)), run_session("run-1", shop.request()) as session:  # noqa: PT012
+        start_run(session.catalog, session.request, "run-1")
+        raise error
+    run = shop.catalog.registry.runs.get("run-1")
+    assert (run.state, run.ended_at is not None) == ("stopped", True)
+    assert run.message.startswith(said)
 
 
 RUN = """
