@@ -12,7 +12,7 @@ import pytest
 
 from tests.pipeline.slow_provider import slow_provider
 from tests.pipeline.team import make_team, with_tripo
-from tests.processes.processes import eventually
+from tests.processes.processes import eventually, is_running
 
 pytestmark = pytest.mark.server
 
@@ -28,7 +28,7 @@ def test_a_run_whose_prefect_server_goes_away_finishes_says_so_and_ends(tmp_path
         assert eventually(lambda: running.poll() is not None or provider.seen.stats()["open"] == 2, within_s=90)
         record = json.loads((team.folder / ".catalog3d" / "server.json").read_text())
         os.kill(record["pid"], signal.SIGTERM)
-        assert eventually(lambda: not Path(f"/proc/{record['pid']}/cmdline").read_bytes(), within_s=15)
+        assert eventually(lambda: not is_running(record["pid"]), within_s=15)
         provider.clock.let_go()
         began = time.monotonic()
         stdout, stderr = running.communicate(timeout=200)

@@ -174,6 +174,19 @@ def test_flow_runs_of_a_stopped_worker_end_in_order_before_it_can_kill_them(fold
     assert "the flow run ended by itself" in (folder / "log").read_text()
 
 
+@pytest.mark.parametrize(("takes_s", "in_order"), [("1.5", True), ("20", False)])
+def test_kill_9_of_the_only_user_gives_flow_runs_a_moment_and_no_more(folder, users, takes_s, in_order):
+    user = _start_user(folder, users)
+    with _start_guard(folder, sys.executable, "-c", WORKER_AND_FLOW_RUN, str(folder / "pids"), takes_s) as guard:
+        family = _started_family(folder)
+
+        user.kill()
+
+        assert guard.wait(timeout=PROMISED_S) == 0
+        assert eventually(lambda: _gone(family), within_s=1)
+    assert (folder / "pids.summary").exists() is in_order
+
+
 def test_second_sigterm_to_the_guard_does_not_wait_for_flow_runs(folder, users):
     _start_user(folder, users)
     with _start_guard(folder, sys.executable, "-c", WORKER_AND_FLOW_RUN, str(folder / "pids"), "20") as guard:
