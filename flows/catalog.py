@@ -16,7 +16,6 @@ from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from prefect import flow, get_run_logger
-from prefect.artifacts import acreate_markdown_artifact
 from prefect.runtime import deployment
 from prefect.states import Cancelled, Completed, Failed
 from pydantic import Field
@@ -35,6 +34,7 @@ from tasks.catalog import (
     validate_fields,
     validate_mesh,
 )
+from tasks.farewell import show_summary
 from tasks.sessions import Session, run_session
 
 IN_FLIGHT = 32
@@ -160,7 +160,7 @@ async def _run(request: RunRequest) -> Any:
     except RunError as error:
         get_run_logger().error("%s", error)
         return Failed(message=str(error), data=error)
-    await acreate_markdown_artifact(artifact_markdown(report), key="catalog-run", description=report.sentence)
+    await show_summary(artifact_markdown(report), key="catalog-run", description=report.sentence)
     ended = Cancelled if context.braked else Completed
     return ended(message=report.sentence, data=run_id)
 

@@ -41,12 +41,14 @@ TASK_POLICY: dict[str, Any] = {
 async def written_down(stage: Stage, sku: str, run_id: str) -> AsyncIterator[None]:
     """Note why a stage ended without its result, so that update_status can say so; then let it go on.
 
-    Anything unforeseen becomes a ProductError of this SKU: one bad product never stops the others.
+    Anything unforeseen becomes a ProductError of this SKU: one bad product never stops the others. Once somebody asked
+    to stop, no further stage begins.
     """
     session = session_of(run_id)
     runs = session.catalog.registry.runs
     session.started.stage_now[sku] = stage
     try:
+        session.started.require_unbraked(sku)
         yield
         await asyncio.to_thread(runs.note, run_id, sku, reason="", message="")
     except Catalog3DError as error:

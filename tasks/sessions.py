@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from catalog3d.adapters.wiring import open_catalog, open_run
-from catalog3d.errors import Catalog3DError, RunError
+from catalog3d.errors import Catalog3DError, RunError, TransientError
 from catalog3d.request import RunRequest
 from catalog3d.stages.context import OpenCatalog, RunContext
 from catalog3d.stages.open_tasks import tending_open_tasks
 from catalog3d.stages.planning import Planned
 from catalog3d.stages.sheet_writer import written_while_running
 from tasks.stopping import stopped_by_signals, stopped_on_cancel
+
+log = logging.getLogger(__name__)
 
 started_listeners: list[Callable[[RunContext], None]] = []
 """Called with every run that starts in this process: the command line shows its progress this way."""
@@ -65,11 +68,25 @@ def run_session(run_id: str, request: RunRequest) -> Iterator[Session]:
         _sessions[run_id] = Session(run_id=run_id, request=request, catalog=catalog)
         try:
             yield _sessions[run_id]
-        except Catalog3DError as error:
-            catalog.registry.runs.break_off(run_id, str(error))
+        except BaseException as error:
+            _break_off(catalog, run_id, error)
             raise
         finally:
             del _sessions[run_id]
+
+
+def _break_off(catalog: OpenCatalog, run_id: str, error: BaseException) -> None:
+    """Close the run in the registry, whatever ended it: a kill or a Ctrl-C before it began is no defect."""
+    if isinstance(error, Catalog3DError):
+        why = str(error)
+    elif isinstance(error, Exception):
+        why = f"Something unforeseen happened: {type(error).__name__}."
+    else:
+        why = "The program was ended before the run was through; run again: it goes on where it stopped."
+    try:
+        catalog.registry.runs.break_off(run_id, why)
+    except TransientError as away:
+        log.warning("Run %s stays open in the registry: %s", run_id, away)
 
 
 def session_of(run_id: str) -> Session:

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import signal
+import sys
 import threading
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from typing import NoReturn
 from uuid import UUID
 
 import httpx
@@ -21,6 +25,11 @@ from catalog3d.stages.context import RunContext
 log = logging.getLogger(__name__)
 
 SECOND_SIGNAL = 130
+ENDING_AT_ONCE = (
+    "Ending at once: requests under way are kept as unknown, and the next run looks for them before it asks again.\n"
+)
+AT_ONCE_S = 3.0
+"""For Prefect to hear of it and the terminal to be put right; threads that still work are not waited for."""
 LOOK_S = 3.0
 """One small request to Prefect's server each: Cancel is heard within seconds."""
 
@@ -31,7 +40,8 @@ _CANCELLED = frozenset({StateType.CANCELLING, StateType.CANCELLED})
 def stopped_by_signals(context: RunContext) -> Iterator[None]:
     """The first SIGINT or SIGTERM stops the run gently, the second ends the program at once.
 
-    Signals reach the main thread only; elsewhere this does nothing.
+    A run that is stopping for another reason, such as Cancel on Prefect's page, has not heard a signal yet. Signals
+    reach the main thread only; elsewhere this does nothing.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -39,19 +49,35 @@ def stopped_by_signals(context: RunContext) -> Iterator[None]:
     loop = asyncio.get_running_loop()
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
 
-    def asked() -> None:
-        if context.braked:
-            raise SystemExit(SECOND_SIGNAL)
+    heard: list[int] = []
+
+    def asked(number: int) -> None:
+        heard.append(number)
+        if len(heard) > 1:
+            _end_at_once()
         context.brake()
 
     for number in before:
-        loop.add_signal_handler(number, asked)
+        loop.add_signal_handler(number, asked, number)
     try:
         yield
     finally:
         for number, handler in before.items():
             loop.remove_signal_handler(number)
             signal.signal(number, handler)
+
+
+def _end_at_once() -> NoReturn:
+    """End with 130: in order if that is quick, else without waiting for anybody, as `kill -9` would."""
+    sys.stderr.write(ENDING_AT_ONCE)
+    sys.stderr.flush()
+    threading.Thread(target=_cut_off, name="catalog3d-end", daemon=True).start()
+    raise SystemExit(SECOND_SIGNAL)
+
+
+def _cut_off() -> None:
+    time.sleep(AT_ONCE_S)
+    os._exit(SECOND_SIGNAL)
 
 
 @asynccontextmanager

@@ -23,14 +23,14 @@ import httpx
 from pydantic import BaseModel, ConfigDict, SecretStr, ValidationError, field_serializer
 
 import catalog3d
-from catalog3d.adapters.guard import GRACE_S, guarded_lock
+from catalog3d.adapters.guard import CHILDREN_S, GRACE_S, guarded_lock
 from catalog3d.adapters.prefect_environment import write_atomically
 from catalog3d.errors import RunError
 
 LOG_SIZE_BYTES = 5_000_000
 RECORD_SIZE_BYTES = 10_000
-STOP_TIMEOUT_S = GRACE_S + 5.0
-"""A guard needs its grace time and little more."""
+STOP_TIMEOUT_S = CHILDREN_S + GRACE_S + 5.0
+"""A guard needs its grace times and little more; where no flow runs are under way it ends within GRACE_S."""
 
 _SOURCES = Path(catalog3d.__file__).resolve().parents[1]
 _LEFT_RUNNING: list[subprocess.Popen[bytes]] = []
@@ -292,6 +292,10 @@ def _leave(guard: subprocess.Popen[bytes], users: IO[bytes]) -> None:
         guard.wait(timeout=STOP_TIMEOUT_S)
     except subprocess.TimeoutExpired:  # it is about to kill; it does so without us
         _LEFT_RUNNING.append(guard)
+    except KeyboardInterrupt:
+        guard.terminate()  # for the second time: it does not wait for flow runs any more
+        _LEFT_RUNNING.append(guard)
+        raise
 
 
 def _lock_path(launch: Launch, suffix: str) -> Path:

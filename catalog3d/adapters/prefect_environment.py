@@ -153,6 +153,8 @@ def _write_logging(home: Home) -> Path:
             "prefect.flow_runs": {"level": "NOTSET", "handlers": ["api"]},
             "prefect.task_runs": {"level": "NOTSET", "handlers": ["api"]},
             "prefect.workers": {"level": "NOTSET", "handlers": ["worker_api"]},
+            # The evidence of paid calls: their request and trace ids.
+            "catalog3d.tripo": {"level": "INFO", **to_file},
             "prefect._internal": {"level": "ERROR", **to_file},
             "uvicorn": {"level": "WARNING", **to_file},
             "fastapi": {"level": "WARNING", **to_file},

@@ -7,6 +7,7 @@ import typer
 from catalog3d import __version__
 from catalog3d.cli.check import check
 from catalog3d.cli.decide import approve, reject
+from catalog3d.cli.entry import main
 from catalog3d.cli.init import init
 from catalog3d.cli.inspect import inspect
 from catalog3d.cli.resolve import resolve
@@ -41,11 +42,6 @@ def root(
     version: bool = typer.Option(False, "--version", callback=_version, is_eager=True, help="Say it and end."),
 ) -> None:
     """Options of the command itself."""
-
-
-def main() -> None:
-    """Entry point of the console script."""
-    app()
 
 
 if __name__ == "__main__":

@@ -60,6 +60,11 @@ class RunProgress:
         """What the run ended with, None until it has."""
         return self._context.report if self._context else None
 
+    @property
+    def is_stopped(self) -> bool:
+        """Whether somebody asked to stop it."""
+        return self._context is not None and self._context.braked
+
     @contextmanager
     def shown(self) -> Iterator[None]:
         """Draw until the block ends."""

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import asyncio
+import logging
 import os
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
+import httpx
 import typer
 from rich.console import Console
 from rich.markup import escape
@@ -15,10 +16,12 @@ from rich.markup import escape
 from catalog3d.adapters.local_servers import client_environment, prefect_server
 from catalog3d.adapters.requests import last_sheet, rerun_request, sheet_request
 from catalog3d.adapters.wiring import caps_of, new_run_id, open_catalog
+from catalog3d.cli.entry import end_by_force
 from catalog3d.cli.errors import console, print_json, sentence_on_error
 from catalog3d.cli.plan import plan_panel
 from catalog3d.cli.progress import RunProgress
 from catalog3d.cli.rehearsal import rehearsed_with, require_standin
+from catalog3d.cli.running import run_to_its_end
 from catalog3d.cli.tables import report_table, summary
 from catalog3d.errors import Catalog3DError, RunError
 from catalog3d.home import Home
@@ -28,6 +31,8 @@ from catalog3d.settings import prefect_api_url
 from catalog3d.stages.context import OpenCatalog
 from catalog3d.stages.planning import Planned, make_plan, record_run, require_startable
 from catalog3d.stages.reporting import close_run
+
+log = logging.getLogger(__name__)
 
 StageName = Literal["validate_fields", "generate_model", "validate_mesh", "name_version", "upload_asset"]
 """The stages that can be done again: reading the sheet and writing the status belong to every run."""
@@ -165,16 +170,36 @@ def _in_flow(home: Home, out: Console, flow_name: str, parameters: dict[str, Any
         flow = getattr(flows.catalog, flow_name)
         progress = RunProgress(out)
         started_listeners.append(progress)
+        state, listens = None, True
         try:
             with progress.shown():
-                state = asyncio.run(flow(**parameters, return_state=True))
+                state = run_to_its_end(
+                    lambda: flow(**parameters, return_state=True),
+                    has_report=lambda: progress.report is not None,
+                    is_stopped=lambda: progress.is_stopped,
+                )
+            listens = state is not None
+        except Exception as exc:
+            if progress.report is None:
+                raise (_without_prefect() if isinstance(exc, httpx.HTTPError) else exc) from exc
+            log.warning("Prefect could not be told how the run ended.", exc_info=True)
         finally:
             started_listeners.remove(progress)
-            send_what_is_left()
+            if listens and not send_what_is_left():
+                end_by_force()
     return _report_of(state, progress)
 
 
+def _without_prefect() -> RunError:
+    return RunError(
+        "Prefect's server went away before the run was through. What was finished is kept, and nothing is billed twice.",
+        code="PREFECT_LOST",
+        fix="Run again: it goes on where it stopped. HOME/.catalog3d/logs/prefect-server.log may say why.",
+    )
+
+
 def _report_of(state: Any, progress: RunProgress) -> RunReport:
+    """What the run ended with, whatever Prefect has to say about it."""
     if progress.report is not None:
         return progress.report
     error = state.result(raise_on_failure=False)

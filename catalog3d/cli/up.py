@@ -27,6 +27,10 @@ from catalog3d.errors import RunError
 from catalog3d.home import Home, find_home
 from catalog3d.settings import given_home, load_settings
 
+STOPPING = (
+    "Stopping everything. Runs under way keep what is paid and write their summary, for up to half a minute; "
+    "Ctrl-C again does not wait for them."
+)
 POOL = "catalog3d"
 """As in prefect.yaml."""
 DEFAULT_PORT = 4200
@@ -75,7 +79,7 @@ def up(
         with stop_requests() as stop:
             _show(out, running, home)
             _stay(running, home, stop.wait)
-            out.print("Stopping everything")
+            out.print(STOPPING, soft_wrap=True)
 
 
 @contextmanager

@@ -204,6 +204,7 @@ class RunContext:
     brief_locks: dict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
     slot_freed: asyncio.Condition = field(default_factory=asyncio.Condition)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    braking: asyncio.Event = field(default_factory=asyncio.Event)
     at_provider: dict[str, asyncio.Semaphore] = field(default_factory=dict)
     threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(_REGISTRY_THREADS, "registry"))
 
@@ -222,6 +223,7 @@ class RunContext:
         self.braked = True
         kept = ProductError("The run was stopped while this model was being made; it is kept.", code="RUN_STOPPED")
         self.stop(RunError("Somebody stopped it.", code="RUN_STOPPED", fix="Run again: it goes on where it stopped."))
+        self.braking.set()
         for watcher in (self.link.watcher, *(watcher for _, watcher in self.link.earlier.values())):
             watcher.abandon(kept)
         self.lookups.abandon(kept)
@@ -246,6 +248,13 @@ class RunContext:
                 sku=sku,
             )
 
+    def require_unbraked(self, sku: str) -> None:
+        """Raise if somebody asked to stop: what is made already is finished by the next run, at no cost."""
+        if self.braked:
+            raise ProductError(
+                "The run was stopped before this SKU was through; what was made is kept.", code="RUN_STOPPED", sku=sku
+            )
+
     async def pause(self, seconds: float, sku: str) -> None:
         """Wait, but not longer than the run goes on.
 
@@ -262,13 +271,26 @@ class RunContext:
         Raises:
             ProductError: The run was stopped.
         """
-        doing, stopped = asyncio.ensure_future(work), asyncio.ensure_future(self.stopping.wait())
-        try:
-            await asyncio.wait((doing, stopped), return_when=asyncio.FIRST_COMPLETED)
-            if not doing.done():
-                self.require_running(sku)
-            return await doing
-        finally:
-            for task in (doing, stopped):
-                task.cancel()
-            await asyncio.gather(doing, stopped, return_exceptions=True)
+        return await _given_up_at(self.stopping, work, lambda: self.require_running(sku))
+
+    async def unless_braked(self, work: Awaitable[T], sku: str) -> T:
+        """The result of something that finishes what is paid, given up only when somebody asked to stop.
+
+        Raises:
+            ProductError: RUN_STOPPED.
+        """
+        return await _given_up_at(self.braking, work, lambda: self.require_unbraked(sku))
+
+
+async def _given_up_at(event: asyncio.Event, work: Awaitable[T], complain: Callable[[], None]) -> T:
+    """The result of some work; when the event comes first the work is cancelled, and the complaint says why."""
+    doing, given_up = asyncio.ensure_future(work), asyncio.ensure_future(event.wait())
+    try:
+        await asyncio.wait((doing, given_up), return_when=asyncio.FIRST_COMPLETED)
+        if not doing.done():
+            complain()
+        return await doing
+    finally:
+        for task in (doing, given_up):
+            task.cancel()
+        await asyncio.gather(doing, given_up, return_exceptions=True)

@@ -24,7 +24,7 @@ async def fetch_raw(context: RunContext, generation: Generation, sku: str) -> tu
         The generation, with its raw key, and the file.
 
     Raises:
-        ProductError: WRONG_FILE, FILE_TOO_LARGE, TASK_LOST.
+        ProductError: WRONG_FILE, FILE_TOO_LARGE, TASK_LOST; RUN_STOPPED if somebody asked to stop meanwhile.
         TransientError: It could not be fetched now; the paid task is kept.
     """
     target = context.catalog.home.work / "raw" / f"{generation.realm.replace(':', '-')}-{generation.id}.glb"
@@ -32,14 +32,16 @@ async def fetch_raw(context: RunContext, generation: Generation, sku: str) -> tu
         async with held(context, generation.id, sku) as lease:
             generation = await context.record(context.catalog.registry.ledger.get, generation.id)
             if not generation.raw_key:
-                return await _download_and_keep(context, generation, lease, target), target
+                return await _download_and_keep(context, generation, lease, target, sku), target
     if not target.exists():
         await asyncio.to_thread(_fetch, context, generation, target)
     return generation, target
 
 
-async def _download_and_keep(context: RunContext, generation: Generation, lease: Lease, target: Path) -> Generation:
-    got = await _download(context, generation, target)
+async def _download_and_keep(
+    context: RunContext, generation: Generation, lease: Lease, target: Path, sku: str
+) -> Generation:
+    got = await context.unless_braked(_download(context, generation, target), sku)
     key = await asyncio.to_thread(
         context.catalog.library.keep_raw, generation.realm, generation.digest, generation.attempt, target, got.sha256
     )

@@ -11,15 +11,20 @@ from catalog3d.status import Stage
 
 
 async def judge(context: RunContext, sku: str) -> MeshReport:
-    """The mesh report of a SKU's model. A failed check is a finding, never an exception."""
+    """The mesh report of a SKU's model. A failed check is a finding, never an exception.
+
+    Raises:
+        ProductError: RUN_STOPPED; the inspector's end ends the check that nobody waits for.
+    """
     work = context.work[sku]
     if work.raw is None:
         raise RunError(f"{sku} reached validate_mesh without a model.", code="STAGE_ORDER")
     quality = context.catalog.rules.quality
     picture = work.raw.with_name(f"{work.raw.stem}.png")
-    work.report = await asyncio.to_thread(
+    checking = asyncio.to_thread(
         context.inspector.inspect, work.raw, quality.profile, work.product, limits=quality.limits, picture=picture
     )
+    work.report = await context.unless_braked(checking, sku)
     work.picture = picture if picture.exists() else None
     await asyncio.to_thread(context.catalog.registry.runs.note, context.run_id, sku, stage=Stage.VALIDATE_MESH)
     return work.report

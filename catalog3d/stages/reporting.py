@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -11,7 +13,7 @@ from catalog3d.adapters.registry.catalog import Standing
 from catalog3d.adapters.registry.runs import RunSku
 from catalog3d.adapters.report_html import write_report
 from catalog3d.asset import Asset
-from catalog3d.errors import Catalog3DError, RunError
+from catalog3d.errors import Catalog3DError, ProductError, RunError
 from catalog3d.ledger import Generation
 from catalog3d.plan import PlanItem
 from catalog3d.report import RunReport, SkuLine
@@ -20,31 +22,47 @@ from catalog3d.stages.index import write_index
 from catalog3d.stages.pictures import picture_file
 from catalog3d.stages.planning import Planned
 from catalog3d.stages.reconcile import reconcile
+from catalog3d.stages.settle_status import SOMEBODY_ELSE, settle_unbegun
 from catalog3d.stages.sheet_writer import write_standings
+from catalog3d.stages.telling import surely
 
+_BALANCE_S = 10.0
 _MOST_LINES = 200
 """Of the artifact's table: the page of a Prefect run is for the failures, the whole list is in report.html."""
 
 
 async def finish_run(context: RunContext) -> RunReport:
-    """Compare the account with the ledger, write sheet, index and report, and close the run in the registry."""
+    """Compare the account with the ledger, write sheet, index and report, and close the run in the registry.
+
+    A registry that is away for a moment is told again. Somebody who asked to stop waits for nothing of the provider's.
+    """
+    await settle_unbegun(context)
+    if not context.braked:
+        with suppress(ProductError):  # stopped meanwhile: the next run compares
+            await context.unless_braked(_ask_the_account(context), "")
+    context.report = await surely(context, _finish, context)
+    return context.report
+
+
+async def _ask_the_account(context: RunContext) -> None:
+    """What the account says about our tasks, and what is left in its wallet: that is worth a moment only."""
     await reconcile(context)
     try:
-        context.balance = (await context.link.client.balance()).available
+        async with asyncio.timeout(_BALANCE_S):
+            context.balance = (await context.link.client.balance()).available
     except Catalog3DError as error:
         context.notes.append(f"The balance could not be read: {error.message}")
-    context.report = await context.record(_finish, context)
-    return context.report
+    except TimeoutError:
+        context.notes.append(f"The balance could not be read within {_BALANCE_S:.0f} s.")
 
 
 def _finish(context: RunContext) -> RunReport:
     planned = Planned(reading=context.reading, plan=context.plan)
+    notes = list(context.notes)
     if context.stopped_by is not None:
-        context.notes.append(f"The run was stopped: {context.stopped_by}")
+        notes.append(f"The run was stopped: {context.stopped_by}")
     fetched = {sku: work.views[0].path for sku, work in context.work.items() if work.views}
-    return close_run(
-        context.catalog, context.run_id, planned, balance=context.balance, notes=context.notes, fetched=fetched
-    )
+    return close_run(context.catalog, context.run_id, planned, balance=context.balance, notes=notes, fetched=fetched)
 
 
 def close_run(
@@ -149,14 +167,14 @@ def _line(
     product = item.product
     picture = picture_file(catalog, asset) if asset else None
     views = [view.location for view in product.views if not view.is_url] if product else []
-    taken = noted.reason == "TAKEN"
+    elsewhere = noted.reason in SOMEBODY_ELSE
     return SkuLine(
         sku=item.sku,
         name=item.name,
         status=standing.status,
         stage=standing.stage or noted.stage,
-        reason=noted.reason if taken else standing.reason,
-        message=noted.message if taken else standing.message,
+        reason=noted.reason if elsewhere else standing.reason,
+        message=noted.message if elsewhere else standing.message,
         planned=item.do,
         row=item.row,
         version=asset.version if asset else None,

@@ -6,14 +6,16 @@ from dataclasses import dataclass
 
 from catalog3d.adapters.registry.catalog import Change
 from catalog3d.adapters.registry.runs import RunSku
-from catalog3d.ledger import LedgerState
+from catalog3d.errors import RunError
+from catalog3d.ledger import Generation, LedgerState
 from catalog3d.stages.context import RunContext, SkuWork
 from catalog3d.stages.resting import resting
-from catalog3d.status import HAS_MODEL, PLACES_ON_HOLD, Stage, Status
+from catalog3d.stages.telling import surely
+from catalog3d.status import HAS_MODEL, NEXT_ACTIONS, PLACES_ON_HOLD, Stage, Status
 
 _ROW_CANNOT_RUN = ("PHOTO_MISSING", "PHOTO_UNREADABLE", "PHOTO_TOO_LARGE", "PHOTO_TOO_SMALL", "PHOTO_BLANK", "URL_")
 _CHANGED = frozenset({"PHOTO_CHANGED", "PARAMETERS_CHANGED", "PROMPT_CHANGED"})
-_SOMEBODY_ELSE = frozenset({"TAKEN", "LEASE_LOST"})
+SOMEBODY_ELSE = frozenset({"TAKEN", "LEASE_LOST"})
 """Another worker has this SKU now and says where it stands."""
 
 
@@ -28,14 +30,21 @@ class Standing:
 
 
 async def settle_status(context: RunContext, sku: str) -> Standing:
-    """Commit the SKU's standing to the registry and release it."""
-    return await context.record(_settle, context, sku)
+    """Commit the SKU's standing to the registry and release it; a registry that is away for a moment is told again."""
+    return await surely(context, _settle, context, sku)
+
+
+async def settle_unbegun(context: RunContext) -> None:
+    """Once a run is stopped, say of the SKUs that it never came to why they wait: none is `ready` without a word."""
+    if context.stopped_by is not None:
+        await surely(context, _settle_unbegun, context, context.stopped_by)
 
 
 def _settle(context: RunContext, sku: str) -> Standing:
     registry = context.catalog.registry
     noted = registry.runs.sku(context.run_id, sku)
-    if noted.reason in _SOMEBODY_ELSE:
+    if noted.reason in SOMEBODY_ELSE or _is_elsewhere(context, sku):
+        registry.catalog.release(sku, context.holder)
         context.ended[sku] = Status.GENERATING
         return Standing(status=Status.GENERATING, stage=noted.stage, reason=noted.reason, message=noted.message)
     end = _standing(context, context.work[sku], noted)
@@ -56,6 +65,32 @@ def _settle(context: RunContext, sku: str) -> Standing:
     context.changed_skus.add(sku)
     context.ended[sku] = end.status
     return end
+
+
+def _settle_unbegun(context: RunContext, stopped_by: RunError) -> None:
+    record = context.catalog.registry.catalog
+    outcomes = context.catalog.registry.ledger.outcomes(context.catalog.realm)
+    # The next action of most reasons says already what the fix would.
+    why = stopped_by.message if stopped_by.code in NEXT_ACTIONS else str(stopped_by)
+    message, changes = f"The run was stopped before this SKU: {why}", []
+    for item in context.plan.todo:
+        untouched = item.sku not in context.stage_now and item.sku not in context.ended
+        # What failed before has its reason still, and another worker says where its own SKUs stand.
+        if untouched and item.status is not Status.FAILED and not _is_elsewhere(context, item.sku):
+            # A group of the plan is the digest of its brief wherever the pictures' pixels are known.
+            status = _held(item.status, outcomes.get(item.price_group))
+            changes.append(Change(sku=item.sku, status=status, reason=stopped_by.code, message=message))
+    record.change(changes)
+    context.ended.update({change.sku: change.status for change in changes})
+    context.changed_skus.update(change.sku for change in changes)
+
+
+def _is_elsewhere(context: RunContext, sku: str) -> bool:
+    """Whether another worker has a SKU by now."""
+    there = context.catalog.registry.catalog.worker_of(sku)
+    if there is None or there[0] == context.holder or there[1] <= context.catalog.clock.now():
+        return False
+    return context.catalog.holders.lives(there[0]) is not False
 
 
 def _standing(context: RunContext, work: SkuWork, noted: RunSku) -> Standing:
@@ -84,11 +119,14 @@ def _unfinished_status(context: RunContext, work: SkuWork, noted: RunSku) -> Sta
 
 
 def _held_status(context: RunContext, work: SkuWork) -> Status:
-    """Where a SKU waits whose turn comes later: a model that it has is not forgotten."""
-    if work.before in HAS_MODEL:
-        return work.before
     ledger = context.catalog.registry.ledger
-    known = ledger.latest(context.catalog.realm, work.brief.digest) if work.brief else None
+    return _held(work.before, ledger.latest(context.catalog.realm, work.brief.digest) if work.brief else None)
+
+
+def _held(before: Status, known: Generation | None) -> Status:
+    """Where a SKU waits whose turn comes later: a model that it has is not forgotten."""
+    if before in HAS_MODEL:
+        return before
     if known is not None and known.state in (LedgerState.UNKNOWN, LedgerState.SENDING):
         return Status.FAILED
     paid = known is not None and (known.state is LedgerState.SUBMITTED or known.succeeded)

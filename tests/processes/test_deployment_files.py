@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from itertools import chain
@@ -11,6 +12,7 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
+from catalog3d.adapters.guard import CHILDREN_S, GRACE_S
 from catalog3d.adapters.prefect_environment import client_environment, server_environment
 from catalog3d.home import Home
 from catalog3d.settings import Settings
@@ -90,6 +92,17 @@ def test_every_prefect_setting_that_we_set_exists_in_the_installed_prefect(compo
 
     assert told.stdout.strip() == "[]"
     assert len(names) > 20
+
+
+def test_a_stopped_container_lets_its_flow_runs_end_in_order(compose):
+    (line,) = [line for line in (DEPLOYMENTS / "Dockerfile").read_text().splitlines() if line.startswith("CMD ")]
+    command, worker = json.loads(line.removeprefix("CMD ")), compose["services"]["worker"]
+    guard, started = command[: command.index("--")], command[command.index("--") + 1 :]
+    assert guard == ["python", "-m", "catalog3d.adapters.guard", "-", "-"]
+    assert started[:3] == ["prefect", "worker", "start"]
+    assert "command" not in worker
+    assert worker["init"] is True
+    assert float(worker["stop_grace_period"].removesuffix("s")) > CHILDREN_S + GRACE_S + 10
 
 
 def test_dockerfile_installs_the_lock_that_there_is():

@@ -37,6 +37,35 @@ os.rename(sys.argv[1] + ".new", sys.argv[1])
 time.sleep(60)
 """
 
+WORKER_AND_FLOW_RUN = """
+import os, signal, subprocess, sys, time
+FLOW_RUN = '''
+import os, signal, subprocess, sys, time
+check = subprocess.Popen(["sleep", "60"], start_new_session=True)
+def stop(*_):
+    time.sleep(float(sys.argv[2]))
+    words = "its mesh check lives" if check.poll() is None else "its mesh check is dead"
+    check.kill()
+    with open(sys.argv[1] + ".summary", "w") as file:
+        file.write(words)
+    sys.exit(0)
+signal.signal(signal.SIGTERM, stop)
+with open(sys.argv[1] + ".new", "w") as file:
+    file.write(f"{os.getppid()} {os.getpid()} {check.pid}")
+os.rename(sys.argv[1] + ".new", sys.argv[1])
+time.sleep(60)
+'''
+flow_run = subprocess.Popen([sys.executable, "-c", FLOW_RUN, *sys.argv[1:]], start_new_session=True)
+def kill(*_):
+    flow_run.kill()
+    sys.exit(1)
+signal.signal(signal.SIGTERM, kill)
+flow_run.wait()
+print("the flow run ended by itself", flush=True)
+time.sleep(60)
+"""
+"""Stops as Prefect 3.8.8's worker does: it kills its flow runs."""
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[Path]:
@@ -130,6 +159,63 @@ def test_sigterm_to_the_guard_stops_the_command(folder, users):
 
         assert guard.wait(timeout=PROMISED_S) == 0
         assert _gone(family)
+
+
+def test_flow_runs_of_a_stopped_worker_end_in_order_before_it_can_kill_them(folder, users):
+    _start_user(folder, users)
+    with _start_guard(folder, sys.executable, "-c", WORKER_AND_FLOW_RUN, str(folder / "pids"), "1.5") as guard:
+        family = _started_family(folder)
+
+        guard.terminate()
+
+        assert guard.wait(timeout=PROMISED_S) == 0
+        assert _gone(family)
+    assert (folder / "pids.summary").read_text() == "its mesh check lives"
+    assert "the flow run ended by itself" in (folder / "log").read_text()
+
+
+@pytest.mark.parametrize(("takes_s", "in_order"), [("1.5", True), ("20", False)])
+def test_kill_9_of_the_only_user_gives_flow_runs_a_moment_and_no_more(folder, users, takes_s, in_order):
+    user = _start_user(folder, users)
+    with _start_guard(folder, sys.executable, "-c", WORKER_AND_FLOW_RUN, str(folder / "pids"), takes_s) as guard:
+        family = _started_family(folder)
+
+        user.kill()
+
+        assert guard.wait(timeout=PROMISED_S) == 0
+        assert eventually(lambda: _gone(family), within_s=1)
+    assert (folder / "pids.summary").exists() is in_order
+
+
+def test_second_sigterm_to_the_guard_does_not_wait_for_flow_runs(folder, users):
+    _start_user(folder, users)
+    with _start_guard(folder, sys.executable, "-c", WORKER_AND_FLOW_RUN, str(folder / "pids"), "20") as guard:
+        family = _started_family(folder)
+
+        guard.terminate()
+        with pytest.raises(subprocess.TimeoutExpired):
+            guard.wait(timeout=1)
+        guard.terminate()
+
+        assert guard.wait(timeout=PROMISED_S) == 0
+        assert _gone(family)
+
+
+def test_guard_without_users_runs_its_command_until_it_is_stopped_and_writes_where_the_guard_does(folder):
+    command = [sys.executable, "-c", WORKER_AND_FLOW_RUN, str(folder / "pids"), "0.5"]
+    guard = subprocess.Popen(
+        [sys.executable, "-m", "catalog3d.adapters.guard", "-", "-", "--", *command],
+        cwd=ROOT, stdout=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    family = _started_family(folder)
+
+    guard.terminate()
+
+    words, _ = guard.communicate(timeout=PROMISED_S)
+    assert guard.returncode == 0
+    assert "the flow run ended by itself" in words
+    assert _gone(family)
+    assert (folder / "pids.summary").exists()
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux tells a child of its parent's death")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import fcntl
 import os
+import signal
 import socket
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -15,7 +17,7 @@ from pydantic import SecretStr
 from catalog3d.adapters.guard import guarded_lock
 from catalog3d.adapters.owned_server import Launch, guarded, health_of, joined_or_started, read_record
 from catalog3d.errors import RunError
-from tests.processes.processes import eventually
+from tests.processes.processes import ROOT, eventually, is_running
 
 SERVER = """
 import sys
@@ -146,3 +148,35 @@ def test_command_without_an_address_runs_once_per_home(tmp_path):
             pass
         assert stopped.value.code == "SERVER_BUSY"
     assert not runs()
+
+
+LEAVES = """
+import sys
+from pathlib import Path
+from catalog3d.adapters.owned_server import guarded
+from tests.processes.test_guard import WORKER_AND_FLOW_RUN
+folder = Path(sys.argv[1])
+command = [sys.executable, "-c", WORKER_AND_FLOW_RUN, str(folder / "pids"), "60"]
+with guarded(command, users_lock=folder / "users", log=folder / "log", environment={"PATH": "/bin:/usr/bin"}, name="w"):
+    sys.stdin.readline()
+    print("leaves", flush=True)
+"""
+
+
+def test_second_ctrl_c_while_a_worker_is_stopped_waits_for_no_flow_run(tmp_path):
+    program = subprocess.Popen(
+        [sys.executable, "-c", LEAVES, str(tmp_path)],
+        cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert eventually((tmp_path / "pids").exists, within_s=10)
+    assert program.stdin is not None
+    assert program.stdout is not None
+    family = [int(pid) for pid in (tmp_path / "pids").read_text().split()]
+    program.stdin.write("\n")
+    program.stdin.flush()
+    assert program.stdout.readline() == "leaves\n"
+
+    program.send_signal(signal.SIGINT)
+
+    program.communicate(timeout=10)
+    assert eventually(lambda: not any(is_running(pid) for pid in family), within_s=10)

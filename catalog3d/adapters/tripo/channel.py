@@ -133,6 +133,7 @@ class Channel:
         """
         request = self._request(self._pays, "POST", path, json=dict(body), headers={"Connection": "close"})
         trace = request.headers["X-Tripo-Trace-ID"]
+        logger.info("%s is asked, trace %s", path, trace)
         try:
             answer = await self._send(self._pays, request)
         except _NEVER_SENT as exc:
@@ -144,6 +145,7 @@ class Channel:
                 f"The connection to Tripo was lost before its answer came ({_kind(exc)}).", {"trace_id": trace}
             ) from exc
         if not answer.is_success:
+            logger.info("%s was not granted: %s", path, answer.evidence)
             raise error_for(answer, paid=True, now=self._world.now())
         return answer
 
