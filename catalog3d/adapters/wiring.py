@@ -17,6 +17,7 @@ from catalog3d.adapters.holders import HolderFiles
 from catalog3d.adapters.local_servers import standin_server
 from catalog3d.adapters.mesh_process import MeshInspector
 from catalog3d.adapters.pictures import PictureShelf
+from catalog3d.adapters.registry.durations import seconds_taken
 from catalog3d.adapters.registry.ledger import Caps
 from catalog3d.adapters.registry.registry import open_registry
 from catalog3d.adapters.stores import open_store
@@ -29,6 +30,7 @@ from catalog3d.request import RunRequest
 from catalog3d.rules import load_rules
 from catalog3d.settings import given_home, key_fingerprint, load_settings, realm_of
 from catalog3d.stages.context import GeneratorLink, OpenCatalog, RunContext, SkuWork
+from catalog3d.stages.durations import Durations
 from catalog3d.stages.leases import LeaseKeeper
 from catalog3d.stages.open_lookups import Lookups
 from catalog3d.stages.planning import Planned
@@ -232,8 +234,12 @@ def _line(catalog: OpenCatalog, stack: AsyncExitStack, url: str, key: SecretStr)
     settings = catalog.settings.tripo
     client = TripoClient(base_url=url, api_key=key, download_hosts=settings.download_hosts)
     stack.push_async_callback(client.close)
-    poll_s = _STANDIN_POLL_S if catalog.is_rehearsal else settings.poll_s
-    watcher = TaskWatcher(client, poll_s=poll_s, deadline_s=settings.deadline_s)
+    watcher = TaskWatcher(
+        client,
+        poll_s=_STANDIN_POLL_S if catalog.is_rehearsal else settings.poll_s,
+        deadline_s=settings.deadline_s,
+        durations=Durations(seconds_taken(catalog.registry.engine, catalog.realm, url)),
+    )
     stack.push_async_callback(watcher.close)
     return client, watcher
 

@@ -40,6 +40,7 @@ from tests.products import a_product
 
 MODEL = b"glTF of a test"
 
+BEGINNING = datetime(2026, 11, 22, 12, tzinfo=UTC)
 QUICK = LookupRules(absent_after_s=180, apart_s=0.02, unseen_after_s=1800, give_up_after_s=7200)
 """The server's clock passes an hour a second here; what is slept in between is ours."""
 
@@ -108,7 +109,7 @@ class ScriptedTripo:
 
     def server_now(self) -> datetime:
         passed_s = (time.monotonic() - self._began) * 3600 * self.hours_a_second
-        return datetime(2026, 11, 22, 12, tzinfo=UTC) + timedelta(seconds=passed_s)
+        return BEGINNING + timedelta(seconds=passed_s)
 
     async def usage(self, limit: int = 50, offset: int = 0) -> Sequence[UsageRow]:
         self.usage_reads += 1
@@ -198,7 +199,7 @@ async def a_run(
         )
         for sku, product in products.items()
     ]  # fmt: skip
-    watcher = TaskWatcher(tripo, poll_s=0.01, deadline_s=30)
+    watcher = TaskWatcher(tripo, poll_s=0.01, deadline_s=30, polls_per_s=100, now=lambda: BEGINNING)
     catalog = OpenCatalog(
         home=home,
         settings=Settings(),
