@@ -140,6 +140,9 @@ async def open_run(
         stack.push_async_callback(context.lookups.close)
         context.work.update(_work_of(catalog, planned))
         stack.callback(context.threads.shutdown)
+        for threads in (context.picture_threads, context.mesh_threads):
+            # What they do is bounded, and worth nothing once the run is over.
+            stack.callback(threads.shutdown, wait=False, cancel_futures=True)
         yield context
 
 

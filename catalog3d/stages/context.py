@@ -31,6 +31,7 @@ from catalog3d.report import RunReport
 from catalog3d.request import RunRequest
 from catalog3d.rules import Rules
 from catalog3d.settings import Settings
+from catalog3d.stages.lines import Lines
 from catalog3d.stages.open_lookups import Lookups
 from catalog3d.status import Stage, Status
 
@@ -39,6 +40,13 @@ T = TypeVar("T")
 
 _REGISTRY_THREADS = 4
 """SQLite takes one writer at a time; PostgreSQL's pool holds five connections by default."""
+
+
+_PICTURES = 4
+"""Pictures fetched and decoded at once: they mostly wait for their server."""
+
+_MESHES = 2
+"""As many as there are child processes (`adapters.mesh_process.DEFAULT_WORKERS`)."""
 
 
 class Inspector(Protocol):
@@ -204,12 +212,22 @@ class RunContext:
     brief_locks: dict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
     slot_freed: asyncio.Condition = field(default_factory=asyncio.Condition)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
-    at_provider: dict[str, asyncio.Semaphore] = field(default_factory=dict)
+    lines: Lines = field(default_factory=Lines)
     threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(_REGISTRY_THREADS, "registry"))
+    picture_threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(_PICTURES, "pictures"))
+    mesh_threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(_MESHES, "meshes"))
 
     async def record(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Ask or tell the registry, in threads that downloads and mesh checks cannot keep busy."""
-        return await asyncio.get_running_loop().run_in_executor(self.threads, partial(call, *args, **kwargs))
+        return await _in_thread(self.threads, call, *args, **kwargs)
+
+    async def with_pictures(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Fetch or read a picture, in threads that no slow picture server can keep from others' work."""
+        return await _in_thread(self.picture_threads, call, *args, **kwargs)
+
+    async def with_meshes(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Check a model: whoever waits for a free child process waits here, and blocks no thread of the others."""
+        return await _in_thread(self.mesh_threads, call, *args, **kwargs)
 
     def stop(self, error: RunError) -> None:
         """Let nothing new start: what is paid is finished or kept, everything else waits for the next run."""
@@ -272,3 +290,7 @@ class RunContext:
             for task in (doing, stopped):
                 task.cancel()
             await asyncio.gather(doing, stopped, return_exceptions=True)
+
+
+async def _in_thread(threads: ThreadPoolExecutor, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    return await asyncio.get_running_loop().run_in_executor(threads, partial(call, *args, **kwargs))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from catalog3d.errors import RunError
 from catalog3d.quality import MeshReport
 from catalog3d.stages.context import RunContext
@@ -17,9 +15,9 @@ async def judge(context: RunContext, sku: str) -> MeshReport:
         raise RunError(f"{sku} reached validate_mesh without a model.", code="STAGE_ORDER")
     quality = context.catalog.rules.quality
     picture = work.raw.with_name(f"{work.raw.stem}.png")
-    work.report = await asyncio.to_thread(
+    work.report = await context.with_meshes(
         context.inspector.inspect, work.raw, quality.profile, work.product, limits=quality.limits, picture=picture
     )
     work.picture = picture if picture.exists() else None
-    await asyncio.to_thread(context.catalog.registry.runs.note, context.run_id, sku, stage=Stage.VALIDATE_MESH)
+    await context.record(context.catalog.registry.runs.note, context.run_id, sku, stage=Stage.VALIDATE_MESH)
     return work.report

@@ -27,7 +27,7 @@ async def prepare(context: RunContext, sku: str) -> str:
     await context.record(_begin, context, sku)
     work.views = tuple(
         await asyncio.gather(
-            *(asyncio.to_thread(context.catalog.pictures.prepare, view) for view in work.product.sides)
+            *(context.with_pictures(context.catalog.pictures.prepare, view) for view in work.product.sides)
         )
     )
     pictures = tuple(Picture(slot=view.slot, pixels_sha256=view.pixels_sha256) for view in work.views)

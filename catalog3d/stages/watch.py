@@ -25,8 +25,8 @@ log = logging.getLogger(__name__)
 PAGE = 100
 """Most ids in one `tasks/list` call (Tripo v3 documentation)."""
 
-MISSES = 5
-"""A task may be missed for a moment after it was created; that often in a row it is lost."""
+MISSES = 90
+"""A task may be missed for a while after it was created: that often in a row, 3 minutes at 2 s, it is lost."""
 
 POLLS_PER_S = 2.0
 """Most calls, with any number of tasks under way (users of v3: one every 1 to 2 s, not faster)."""

@@ -181,6 +181,7 @@ async def a_run(
     caps: Caps | None = None,
     slot_patience_s: float = 60,
     lookup_rules: LookupRules = QUICK,
+    sides: tuple[str, ...] = ("front",),
 ) -> AsyncIterator[RunContext]:
     """A run of SKUs whose views are prepared.
 
@@ -191,7 +192,10 @@ async def a_run(
     registry = open_registry(home, "", clock)
     holders = HolderFiles(home.shared / "holders")
     products = {sku: a_product(sku, row=number) for number, sku in enumerate(photos, start=2)}
-    briefs = {sku: make_brief(TripoRules(), (Picture(slot="front", pixels_sha256=photos[sku] * 64),)) for sku in photos}
+    briefs = {
+        sku: make_brief(TripoRules(), tuple(Picture(slot=slot, pixels_sha256=photos[sku] * 64) for slot in sides))
+        for sku in photos
+    }
     items = [
         PlanItem(
             sku=sku, row=product.row, name=product.name, do=True, status=Status.READY, credits=Decimal(30),
@@ -237,16 +241,20 @@ async def a_run(
     )  # fmt: skip
     record_run(catalog, context.request, Planned(reading=context.reading, plan=context.plan), run_id)
     for sku, product in products.items():
-        view = PreparedView(
-            slot="front", path=folder / "photo.png", file_sha256=photos[sku] * 64, pixels_sha256=photos[sku] * 64,
-            mime="image/png", width_px=1024, height_px=1024, size_bytes=10,
+        views = tuple(
+            PreparedView(
+                slot=slot, path=folder / "photo.png", file_sha256=photos[sku] * 64, pixels_sha256=photos[sku] * 64,
+                mime="image/png", width_px=1024, height_px=1024, size_bytes=10,
+            )
+            for slot in sides
         )  # fmt: skip
-        context.work[sku] = SkuWork(product=product, may_pay=True, views=(view,), brief=briefs[sku])
+        context.work[sku] = SkuWork(product=product, may_pay=True, views=views, brief=briefs[sku])
     with holders.living(context.holder):
         try:
             yield context
         finally:
             await context.lookups.close()
             await watcher.close()
-            context.threads.shutdown()
+            for threads in (context.threads, context.picture_threads, context.mesh_threads):
+                threads.shutdown()
             registry.close()
