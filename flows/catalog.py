@@ -152,7 +152,7 @@ async def _run(request: RunRequest) -> Any:
         with run_session(run_id, request) as session:
             skus = await ingest_sheet(run_id)
             async with session.start() as context:
-                gate = Gate(context.link.slots)
+                gate = Gate(context.link.slots.most)
                 await asyncio.gather(*(_product(session, sku, gate) for sku in skus))
                 report = await finish_run(context)
     except RunError as error:

@@ -34,6 +34,7 @@ from catalog3d.stages.durations import Durations
 from catalog3d.stages.leases import LeaseKeeper
 from catalog3d.stages.open_lookups import Lookups
 from catalog3d.stages.planning import Planned
+from catalog3d.stages.slots import Slots
 from catalog3d.stages.watch import TaskWatcher
 from catalog3d.standin.config import StandinConfig
 
@@ -226,7 +227,10 @@ async def _generator(catalog: OpenCatalog, stack: AsyncExitStack) -> tuple[Gener
         watcher=watcher,
         base_url=url,
         key_fingerprint=key_fingerprint(key),
-        slots={"H": settings.concurrency, "P": settings.concurrency_p, "processing": settings.concurrency_processing},
+        slots=Slots(
+            {"H": settings.concurrency, "P": settings.concurrency_p, "processing": settings.concurrency_processing},
+            patience_s=2 * settings.deadline_s,
+        ),
         earlier={key_fingerprint(old): _line(catalog, stack, url, old) for old in former},
     )
     return link, balance

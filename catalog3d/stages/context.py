@@ -33,6 +33,7 @@ from catalog3d.rules import Rules
 from catalog3d.settings import Settings
 from catalog3d.stages.lines import Lines
 from catalog3d.stages.open_lookups import Lookups
+from catalog3d.stages.slots import Slots
 from catalog3d.status import Stage, Status
 
 P = ParamSpec("P")
@@ -137,7 +138,7 @@ class GeneratorLink:
     """The server that makes the models, and how much may go to it at once.
 
     Attributes:
-        slots: Pool -> how many tasks may be there at once.
+        slots: Pool -> how many tasks may be there at once: fewer than the settings say after an answer 2000.
         earlier: Fingerprint of a previous key -> who sees the tasks that it made.
     """
 
@@ -145,7 +146,7 @@ class GeneratorLink:
     watcher: Watcher
     base_url: str
     key_fingerprint: str
-    slots: dict[str, int]
+    slots: Slots
     earlier: Mapping[str, tuple[Generator, Watcher]] = field(default_factory=dict)
 
     @property

@@ -113,7 +113,7 @@ def _failed(context: RunContext, generation: Generation) -> ProductError:
 async def _send(context: RunContext, work: SkuWork, generation: Generation, lease: Lease) -> None:
     """Send the request of an intent; an answer that never came is left to be looked up."""
     sku = work.product.sku
-    async with context.lines.place(generation.pool, context.link.slots[generation.pool]):
+    async with context.lines.place(generation.pool, context.link.slots.most[generation.pool]):
         try:
             _require_may_pay(work)
             tokens = await _upload(context, work, generation)

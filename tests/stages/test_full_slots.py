@@ -5,14 +5,16 @@ from __future__ import annotations
 import asyncio
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from catalog3d.errors import ProductError, RunError
+from catalog3d.brief import Brief
+from catalog3d.errors import NotSentError, ProductError, RunError
 from catalog3d.ledger import Lease
-from catalog3d.ports import PreparedView, TaskState
+from catalog3d.ports import PreparedView, Submitted, TaskState
 from catalog3d.quality import MeshReport
 from catalog3d.stages.generate import generate
 from catalog3d.stages.judge import judge
@@ -139,3 +141,47 @@ def test_slow_mesh_checks_keep_no_thread_from_the_others(tmp_path: Path) -> None
             return generation.succeeded
 
     assert asyncio.run(story())
+
+
+class Busy(ScriptedTripo):
+    """An account with fewer slots than the settings say; a task of it takes a moment."""
+
+    def __init__(self, slots: int) -> None:
+        super().__init__()
+        self.slots = slots
+        self.new_state = TaskState.RUNNING
+        self.refusals = 0
+
+    async def submit(self, brief: Brief, tokens: Mapping[str, str], model_seed: int) -> Submitted:
+        if sum(state is TaskState.RUNNING for state in self.states.values()) >= self.slots:
+            self.refusals += 1
+            raise NotSentError("2000", code="SLOTS_FULL", retry_after_s=0.05)
+        answer = await super().submit(brief, tokens, model_seed)
+        asyncio.get_running_loop().call_later(0.3, self.states.update, {answer.task_id: TaskState.SUCCESS})
+        return answer
+
+
+def test_an_account_with_fewer_slots_than_the_settings_say_is_hardly_ever_asked_in_vain(tmp_path: Path) -> None:
+    async def story() -> tuple[int, int, int]:
+        tripo = Busy(3)
+        async with a_run(tmp_path, tripo, PHOTOS) as context:
+            await asyncio.gather(*(generate(context, sku) for sku in PHOTOS))
+            return tripo.submits, tripo.refusals, context.link.slots["H"]
+
+    made, refusals, usable = asyncio.run(story())
+    assert made == len(PHOTOS)
+    assert usable in (2, 3)  # 2 where a task ended between the refusal and the count
+    assert refusals <= 2 * ORDERING
+
+
+def test_an_account_whose_slots_are_never_free_ends_the_run_with_a_sentence_and_fails_no_sku(tmp_path: Path) -> None:
+    async def story() -> tuple[list[Any], str]:
+        tripo = Busy(0)
+        async with a_run(tmp_path, tripo, {"A": "a", "B": "b"}, slot_patience_s=0.3) as context:
+            ended = await asyncio.gather(*(generate(context, sku) for sku in "AB"), return_exceptions=True)
+            assert context.stopped_by is not None
+            return ended, context.stopped_by.code
+
+    ended, code = asyncio.run(story())
+    assert code == "SLOTS_STUCK"
+    assert [getattr(error, "code", error) for error in ended] == ["SLOTS_STUCK", "SLOTS_STUCK"]

@@ -32,6 +32,7 @@ from catalog3d.settings import Settings
 from catalog3d.stages.context import GeneratorLink, OpenCatalog, RunContext, SkuWork
 from catalog3d.stages.open_lookups import Lookups
 from catalog3d.stages.planning import Planned, record_run
+from catalog3d.stages.slots import Slots
 from catalog3d.stages.watch import TaskWatcher
 from catalog3d.status import Status
 from tests.clock import HandClock
@@ -234,7 +235,7 @@ async def a_run(
         slot_patience_s=slot_patience_s,
         link=GeneratorLink(
             client=tripo, watcher=watcher, base_url="https://tripo.test", key_fingerprint="0" * 12,
-            slots={"H": slots, "P": slots, "processing": slots},
+            slots=Slots({"H": slots, "P": slots, "processing": slots}, patience_s=slot_patience_s),
         ),
         keeper=NoKeeper(),
         lookups=Lookups(rules=lookup_rules),
