@@ -82,11 +82,11 @@ class Measured:
 
 
 @contextmanager
-def provider(case: Case, state: Path, seconds: Path) -> Iterator[str]:
+def provider(case: Case, state: Path, seconds: Path, *, uploads_per_minute: int = UPLOADS_PER_MINUTE) -> Iterator[str]:
     """The stand-in as a process of its own; gives its address."""
     command = [sys.executable, "-m", "bench.slots_provider", "--state", str(state), "--seconds", str(seconds)]
     command += ["--scale", str(case.scale), "--slots", str(case.slots)]
-    command += ["--uploads-per-minute", str(UPLOADS_PER_MINUTE)]
+    command += ["--uploads-per-minute", str(uploads_per_minute)]
     with subprocess.Popen(command, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, text=True) as running:
         assert running.stdout is not None
         try:
