@@ -82,11 +82,22 @@ class Measured:
 
 
 @contextmanager
-def provider(case: Case, state: Path, seconds: Path, *, uploads_per_minute: int = UPLOADS_PER_MINUTE) -> Iterator[str]:
-    """The stand-in as a process of its own; gives its address."""
-    command = [sys.executable, "-m", "bench.slots_provider", "--state", str(state), "--seconds", str(seconds)]
-    command += ["--scale", str(case.scale), "--slots", str(case.slots)]
-    command += ["--uploads-per-minute", str(uploads_per_minute)]
+def provider(case: Case, state: Path, seconds: Path, **more: int) -> Iterator[str]:
+    """The stand-in as a process of its own; gives its address.
+
+    Args:
+        more: Further arguments of `bench.slots_provider`.
+    """
+    given = {
+        "state": state,
+        "seconds": seconds,
+        "scale": case.scale,
+        "slots": case.slots,
+        "uploads_per_minute": UPLOADS_PER_MINUTE,
+        **more,
+    }
+    command = [sys.executable, "-m", "bench.slots_provider"]
+    command += [f"--{name.replace('_', '-')}={value}" for name, value in given.items()]
     with subprocess.Popen(command, cwd=ROOT, env=environment(), stdout=subprocess.PIPE, text=True) as running:
         assert running.stdout is not None
         try:

@@ -54,11 +54,11 @@ class ScaledWindow(RateWindow):
 
 
 class OneModel:
-    """Made at the first request, and given to all."""
+    """Made once, and given to all."""
 
-    def __init__(self) -> None:
+    def __init__(self, faces: int) -> None:
         self._model = make_glb(
-            ShapeRequest(pictures={"front": picture(1, 0)}, prompt="", face_limit=20_000, textured=True)
+            ShapeRequest(pictures={"front": picture(1, 0)}, prompt="", face_limit=faces, textured=True)
         )
 
     def __call__(self, _request: ShapeRequest) -> bytes:
@@ -73,6 +73,7 @@ def main() -> None:
     parser.add_argument("--scale", type=float, required=True)
     parser.add_argument("--slots", type=int, required=True)
     parser.add_argument("--uploads-per-minute", type=int, required=True)
+    parser.add_argument("--faces", type=int, default=20_000, help="triangles of the model")
     given = parser.parse_args()
     end_with_parent()
     seconds: list[float] = json.loads(given.seconds.read_text())
@@ -94,7 +95,7 @@ def main() -> None:
     def threads() -> Executor:
         return ThreadPoolExecutor(2)
 
-    app = create_app(config, OneModel(), new_executor=threads)
+    app = create_app(config, OneModel(given.faces), new_executor=threads)
     window = ScaledWindow(given.uploads_per_minute, given.scale)
     app.state.service = replace(app.state.service, uploads=window)
     StandinServer(app, on_ready=announce).serve_here()
