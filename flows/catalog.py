@@ -24,6 +24,7 @@ from catalog3d.adapters.requests import nightly_request, rerun_request, sheet_re
 from catalog3d.adapters.wiring import new_run_id
 from catalog3d.errors import Catalog3DError, RunError
 from catalog3d.request import RunRequest, named_skus
+from catalog3d.stages.lines import Gate
 from catalog3d.stages.reporting import artifact_markdown, finish_run
 from tasks.catalog import (
     generate_model,
@@ -36,9 +37,6 @@ from tasks.catalog import (
 )
 from tasks.farewell import show_summary
 from tasks.sessions import Session, run_session
-
-IN_FLIGHT = 32
-"""SKUs worked on at once: all slots of an account busy, and downloads, checks and uploads beside them."""
 
 Credits = Annotated[float, Field(ge=0)]
 Limit = Annotated[int, Field(ge=1)]
@@ -154,7 +152,7 @@ async def _run(request: RunRequest) -> Any:
         with run_session(run_id, request) as session:
             skus = await ingest_sheet(run_id)
             async with session.start() as context:
-                gate = asyncio.Semaphore(IN_FLIGHT)
+                gate = Gate(context.link.slots.most)
                 await asyncio.gather(*(_product(session, sku, gate) for sku in skus))
                 report = await finish_run(context)
     except RunError as error:
@@ -165,15 +163,16 @@ async def _run(request: RunRequest) -> Any:
     return ended(message=report.sentence, data=run_id)
 
 
-async def _product(session: Session, sku: str, gate: asyncio.Semaphore) -> None:
+async def _product(session: Session, sku: str, gate: Gate) -> None:
     """All stages of one SKU; whatever ends them, the others go on."""
     run_id = session.run_id
-    async with gate:
+    async with gate.place(session.pool_of(sku)) as place:
         if session.is_stopped:
             return
         try:
             await validate_fields(sku, run_id)
-            await generate_model(sku, run_id)
+            async with place.turn(session.brief_of(sku)):
+                await generate_model(sku, run_id)
             await validate_mesh(sku, run_id)
             await name_version(sku, run_id)
             await upload_asset(sku, run_id)

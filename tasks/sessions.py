@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from catalog3d.adapters.wiring import open_catalog, open_run
+from catalog3d.brief import pool_of
 from catalog3d.errors import Catalog3DError, RunError, TransientError
 from catalog3d.request import RunRequest
 from catalog3d.stages.context import OpenCatalog, RunContext
@@ -43,6 +44,15 @@ class Session:
     def is_stopped(self) -> bool:
         """Whether nothing new may start."""
         return self.context is not None and self.context.stopped_by is not None
+
+    def pool_of(self, sku: str) -> str:
+        """The provider's pool that will make this SKU's model."""
+        return pool_of(self.catalog.rules.tripo_for(self.started.work[sku].product.category).model)
+
+    def brief_of(self, sku: str) -> str:
+        """The digest of a SKU's brief, once its views are prepared; before that the SKU has one of its own."""
+        brief = self.started.work[sku].brief
+        return brief.digest if brief else sku
 
     @asynccontextmanager
     async def start(self) -> AsyncIterator[RunContext]:

@@ -17,6 +17,7 @@ from catalog3d.adapters.holders import HolderFiles
 from catalog3d.adapters.local_servers import standin_server
 from catalog3d.adapters.mesh_process import MeshInspector
 from catalog3d.adapters.pictures import PictureShelf
+from catalog3d.adapters.registry.durations import seconds_taken
 from catalog3d.adapters.registry.ledger import Caps
 from catalog3d.adapters.registry.registry import open_registry
 from catalog3d.adapters.stores import open_store
@@ -29,9 +30,11 @@ from catalog3d.request import RunRequest
 from catalog3d.rules import load_rules
 from catalog3d.settings import given_home, key_fingerprint, load_settings, realm_of
 from catalog3d.stages.context import GeneratorLink, OpenCatalog, RunContext, SkuWork
+from catalog3d.stages.durations import Durations
 from catalog3d.stages.leases import LeaseKeeper
 from catalog3d.stages.open_lookups import Lookups
 from catalog3d.stages.planning import Planned
+from catalog3d.stages.slots import Slots
 from catalog3d.stages.watch import TaskWatcher
 from catalog3d.standin.config import StandinConfig
 
@@ -138,6 +141,9 @@ async def open_run(
         stack.push_async_callback(context.lookups.close)
         context.work.update(_work_of(catalog, planned))
         stack.callback(context.threads.shutdown)
+        for threads in (context.picture_threads, context.mesh_threads):
+            # What they do is bounded, and worth nothing once the run is over.
+            stack.callback(threads.shutdown, wait=False, cancel_futures=True)
         yield context
 
 
@@ -221,7 +227,10 @@ async def _generator(catalog: OpenCatalog, stack: AsyncExitStack) -> tuple[Gener
         watcher=watcher,
         base_url=url,
         key_fingerprint=key_fingerprint(key),
-        slots={"H": settings.concurrency, "P": settings.concurrency_p, "processing": settings.concurrency_processing},
+        slots=Slots(
+            {"H": settings.concurrency, "P": settings.concurrency_p, "processing": settings.concurrency_processing},
+            patience_s=2 * settings.deadline_s,
+        ),
         earlier={key_fingerprint(old): _line(catalog, stack, url, old) for old in former},
     )
     return link, balance
@@ -232,8 +241,12 @@ def _line(catalog: OpenCatalog, stack: AsyncExitStack, url: str, key: SecretStr)
     settings = catalog.settings.tripo
     client = TripoClient(base_url=url, api_key=key, download_hosts=settings.download_hosts)
     stack.push_async_callback(client.close)
-    poll_s = _STANDIN_POLL_S if catalog.is_rehearsal else settings.poll_s
-    watcher = TaskWatcher(client, poll_s=poll_s, deadline_s=settings.deadline_s)
+    watcher = TaskWatcher(
+        client,
+        poll_s=_STANDIN_POLL_S if catalog.is_rehearsal else settings.poll_s,
+        deadline_s=settings.deadline_s,
+        durations=Durations(seconds_taken(catalog.registry.engine, catalog.realm, url)),
+    )
     stack.push_async_callback(watcher.close)
     return client, watcher
 

@@ -31,7 +31,9 @@ from catalog3d.report import RunReport
 from catalog3d.request import RunRequest
 from catalog3d.rules import Rules
 from catalog3d.settings import Settings
+from catalog3d.stages.lines import Lines
 from catalog3d.stages.open_lookups import Lookups
+from catalog3d.stages.slots import Slots
 from catalog3d.status import Stage, Status
 
 P = ParamSpec("P")
@@ -39,6 +41,13 @@ T = TypeVar("T")
 
 _REGISTRY_THREADS = 4
 """SQLite takes one writer at a time; PostgreSQL's pool holds five connections by default."""
+
+
+_PICTURES = 4
+"""Pictures fetched and decoded at once: they mostly wait for their server."""
+
+_MESHES = 2
+"""As many as there are child processes (`adapters.mesh_process.DEFAULT_WORKERS`)."""
 
 
 class Inspector(Protocol):
@@ -129,7 +138,7 @@ class GeneratorLink:
     """The server that makes the models, and how much may go to it at once.
 
     Attributes:
-        slots: Pool -> how many tasks may be there at once.
+        slots: Pool -> how many tasks may be there at once: fewer than the settings say after an answer 2000.
         earlier: Fingerprint of a previous key -> who sees the tasks that it made.
     """
 
@@ -137,7 +146,7 @@ class GeneratorLink:
     watcher: Watcher
     base_url: str
     key_fingerprint: str
-    slots: dict[str, int]
+    slots: Slots
     earlier: Mapping[str, tuple[Generator, Watcher]] = field(default_factory=dict)
 
     @property
@@ -205,12 +214,22 @@ class RunContext:
     slot_freed: asyncio.Condition = field(default_factory=asyncio.Condition)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
     braking: asyncio.Event = field(default_factory=asyncio.Event)
-    at_provider: dict[str, asyncio.Semaphore] = field(default_factory=dict)
+    lines: Lines = field(default_factory=Lines)
     threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(_REGISTRY_THREADS, "registry"))
+    picture_threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(_PICTURES, "pictures"))
+    mesh_threads: ThreadPoolExecutor = field(default_factory=lambda: ThreadPoolExecutor(_MESHES, "meshes"))
 
     async def record(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Ask or tell the registry, in threads that downloads and mesh checks cannot keep busy."""
-        return await asyncio.get_running_loop().run_in_executor(self.threads, partial(call, *args, **kwargs))
+        return await _in_thread(self.threads, call, *args, **kwargs)
+
+    async def with_pictures(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Fetch or read a picture, in threads that no slow picture server can keep from others' work."""
+        return await _in_thread(self.picture_threads, call, *args, **kwargs)
+
+    async def with_meshes(self, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Check a model: whoever waits for a free child process waits here, and blocks no thread of the others."""
+        return await _in_thread(self.mesh_threads, call, *args, **kwargs)
 
     def stop(self, error: RunError) -> None:
         """Let nothing new start: what is paid is finished or kept, everything else waits for the next run."""
@@ -294,3 +313,7 @@ async def _given_up_at(event: asyncio.Event, work: Awaitable[T], complain: Calla
         for task in (doing, given_up):
             task.cancel()
         await asyncio.gather(doing, given_up, return_exceptions=True)
+
+
+async def _in_thread(threads: ThreadPoolExecutor, call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    return await asyncio.get_running_loop().run_in_executor(threads, partial(call, *args, **kwargs))

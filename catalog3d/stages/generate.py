@@ -8,8 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from copy import copy
 from decimal import Decimal
 
@@ -28,9 +26,6 @@ from catalog3d.stages.telling import surely
 from catalog3d.status import Stage
 
 log = logging.getLogger(__name__)
-
-AHEAD = 4
-"""How many SKUs per pool may upload their photos before a slot is free, so that a free slot never waits."""
 
 _SEED_LIMIT = 2**31
 
@@ -118,11 +113,12 @@ def _failed(context: RunContext, generation: Generation) -> ProductError:
 async def _send(context: RunContext, work: SkuWork, generation: Generation, lease: Lease) -> None:
     """Send the request of an intent; an answer that never came is left to be looked up."""
     sku = work.product.sku
-    async with _place(context, generation.pool):
+    async with context.lines.place(generation.pool, context.link.slots.most[generation.pool]):
         try:
             _require_may_pay(work)
             tokens = await _upload(context, work, generation)
-            await order_when_free(context, sku, generation, lease, tokens)
+            async with context.lines.order(generation.pool):
+                await order_when_free(context, sku, generation, lease, tokens)
         except SubmissionUnknown as error:
             log.warning("%s: %s", sku, error)
             return
@@ -135,12 +131,16 @@ async def _send(context: RunContext, work: SkuWork, generation: Generation, leas
 
 async def _upload(context: RunContext, work: SkuWork, generation: Generation) -> dict[str, str]:
     wanted = {picture.slot for picture in generation.brief.pictures}
-    tokens = {}
-    for view in work.views:
-        if view.slot in wanted:
-            context.require_running(work.product.sku)
-            tokens[view.slot] = await context.unless_stopped(context.link.client.upload(view), work.product.sku)
-    return tokens
+    views = [view for view in work.views if view.slot in wanted]
+    async with context.lines.upload():
+        context.require_running(work.product.sku)
+        uploads = [asyncio.ensure_future(context.link.client.upload(view)) for view in views]
+        try:
+            tokens = await context.unless_stopped(asyncio.gather(*uploads), work.product.sku)
+        finally:  # once one is refused the others are worth nothing
+            for upload in uploads:
+                upload.cancel()
+    return {view.slot: token for view, token in zip(views, tokens, strict=True)}
 
 
 async def _withdraw(context: RunContext, generation: Generation, lease: Lease, error: ProductError | RunError) -> None:
@@ -187,14 +187,6 @@ def _require_may_pay(work: SkuWork) -> None:
             fix="Use `catalog3d rerun --stale` to order it.",
             sku=work.product.sku,
         )
-
-
-@asynccontextmanager
-async def _place(context: RunContext, pool: str) -> AsyncIterator[None]:
-    if pool not in context.at_provider:
-        context.at_provider[pool] = asyncio.Semaphore(context.link.slots[pool] + AHEAD)
-    async with context.at_provider[pool]:
-        yield
 
 
 def _link(context: RunContext, sku: str, generation: Generation) -> None:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-
 from catalog3d.errors import RunError
 from catalog3d.quality import MeshReport
 from catalog3d.stages.context import RunContext
@@ -21,10 +19,10 @@ async def judge(context: RunContext, sku: str) -> MeshReport:
         raise RunError(f"{sku} reached validate_mesh without a model.", code="STAGE_ORDER")
     quality = context.catalog.rules.quality
     picture = work.raw.with_name(f"{work.raw.stem}.png")
-    checking = asyncio.to_thread(
+    checking = context.with_meshes(
         context.inspector.inspect, work.raw, quality.profile, work.product, limits=quality.limits, picture=picture
     )
     work.report = await context.unless_braked(checking, sku)
     work.picture = picture if picture.exists() else None
-    await asyncio.to_thread(context.catalog.registry.runs.note, context.run_id, sku, stage=Stage.VALIDATE_MESH)
+    await context.record(context.catalog.registry.runs.note, context.run_id, sku, stage=Stage.VALIDATE_MESH)
     return work.report

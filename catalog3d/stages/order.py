@@ -9,8 +9,8 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import Any
 
-from catalog3d.errors import NotSentError, ProductError, RunError, SubmissionUnknown
-from catalog3d.ledger import Generation, Lease
+from catalog3d.errors import NotSentError, ProductError, RunError, SubmissionUnknown, TransientError
+from catalog3d.ledger import Generation, Lease, LedgerState
 from catalog3d.ports import Submitted
 from catalog3d.stages.context import RunContext
 from catalog3d.stages.telling import surely
@@ -18,7 +18,8 @@ from catalog3d.stages.telling import surely
 log = logging.getLogger(__name__)
 
 NO_FREE_SLOT = "NO_FREE_SLOT"
-WAIT_IS_NORMAL = frozenset({"SLOTS_FULL", "RATE_LIMITED"})
+SLOTS_FULL = "SLOTS_FULL"
+WAIT_IS_NORMAL = frozenset({SLOTS_FULL, "RATE_LIMITED"})
 """Answers of a provider that works: they never fail a SKU."""
 MOST_TRIES = 8
 """Of requests that never left: with the pauses below that is five minutes without a connection."""
@@ -48,6 +49,8 @@ async def order_when_free(
                 await _await_slot(context, loop.time() - waiting_since)
                 continue
             tries, waiting_since = tries + 1, None
+            if error.code == SLOTS_FULL and await _slots_full(context, generation, error):
+                continue
             if tries >= MOST_TRIES and error.code not in WAIT_IS_NORMAL:
                 raise RunError(
                     f"The server that makes the models cannot be reached: {error.message}",
@@ -56,6 +59,7 @@ async def order_when_free(
                 ) from error
             await context.pause(_pause_s(context, error, tries), sku)
         else:
+            await _slot_taken(context, generation)
             return
 
 
@@ -126,6 +130,31 @@ async def _await_slot(context: RunContext, waited_s: float) -> None:
             code="SLOTS_STUCK",
             fix="Look in the Tripo account what is running there, then run again.",
         )
+
+
+async def _slots_full(context: RunContext, generation: Generation, error: NotSentError) -> bool:
+    """Use fewer slots for a while; whether the next request goes out when one of our own tasks ends.
+
+    Raises:
+        RunError: SLOTS_STUCK: the provider has accepted nothing for too long.
+    """
+    there, parked = await _at_provider(context, generation)
+    slots = context.link.slots.of(generation.pool)
+    return slots.refused(there + parked, parked=parked, told_s=error.retry_after_s)
+
+
+async def _slot_taken(context: RunContext, generation: Generation) -> None:
+    """Tell the estimate how many slots surely work."""
+    with suppress(TransientError):  # the order is through, whatever the registry says to this
+        there, _ = await _at_provider(context, generation)
+        context.link.slots.of(generation.pool).accepted(there)
+
+
+async def _at_provider(context: RunContext, generation: Generation) -> tuple[int, int]:
+    """Tasks surely at the provider, and requests of which nobody knows; those just being sent are neither yet."""
+    ledger = context.catalog.registry.ledger
+    used = await context.record(ledger.slots_by_state, context.catalog.realm, generation.pool)
+    return used.get(LedgerState.SUBMITTED, 0), used.get(LedgerState.UNKNOWN, 0)
 
 
 def _pause_s(context: RunContext, error: NotSentError, tries: int) -> float:

@@ -25,7 +25,7 @@ async def prepare(context: RunContext, sku: str) -> str:
     registry = context.catalog.registry
     await take_product(context, sku)
     await context.record(_begin, context, sku)
-    fetching = [asyncio.to_thread(context.catalog.pictures.prepare, view) for view in work.product.sides]
+    fetching = [context.with_pictures(context.catalog.pictures.prepare, view) for view in work.product.sides]
     work.views = tuple(await context.unless_braked(asyncio.gather(*fetching), sku))
     pictures = tuple(Picture(slot=view.slot, pixels_sha256=view.pixels_sha256) for view in work.views)
     work.brief = make_brief(context.catalog.rules.tripo_for(work.product.category), pictures, work.product.prompt)

@@ -32,6 +32,7 @@ from catalog3d.settings import Settings
 from catalog3d.stages.context import GeneratorLink, OpenCatalog, RunContext, SkuWork
 from catalog3d.stages.open_lookups import Lookups
 from catalog3d.stages.planning import Planned, record_run
+from catalog3d.stages.slots import Slots
 from catalog3d.stages.watch import TaskWatcher
 from catalog3d.status import Status
 from tests.clock import HandClock
@@ -40,6 +41,7 @@ from tests.products import a_product
 
 MODEL = b"glTF of a test"
 
+BEGINNING = datetime(2026, 11, 22, 12, tzinfo=UTC)
 QUICK = LookupRules(absent_after_s=180, apart_s=0.02, unseen_after_s=1800, give_up_after_s=7200)
 """The server's clock passes an hour a second here; what is slept in between is ours."""
 
@@ -108,7 +110,7 @@ class ScriptedTripo:
 
     def server_now(self) -> datetime:
         passed_s = (time.monotonic() - self._began) * 3600 * self.hours_a_second
-        return datetime(2026, 11, 22, 12, tzinfo=UTC) + timedelta(seconds=passed_s)
+        return BEGINNING + timedelta(seconds=passed_s)
 
     async def usage(self, limit: int = 50, offset: int = 0) -> Sequence[UsageRow]:
         self.usage_reads += 1
@@ -180,6 +182,7 @@ async def a_run(
     caps: Caps | None = None,
     slot_patience_s: float = 60,
     lookup_rules: LookupRules = QUICK,
+    sides: tuple[str, ...] = ("front",),
 ) -> AsyncIterator[RunContext]:
     """A run of SKUs whose views are prepared.
 
@@ -190,7 +193,10 @@ async def a_run(
     registry = open_registry(home, "", clock)
     holders = HolderFiles(home.shared / "holders")
     products = {sku: a_product(sku, row=number) for number, sku in enumerate(photos, start=2)}
-    briefs = {sku: make_brief(TripoRules(), (Picture(slot="front", pixels_sha256=photos[sku] * 64),)) for sku in photos}
+    briefs = {
+        sku: make_brief(TripoRules(), tuple(Picture(slot=slot, pixels_sha256=photos[sku] * 64) for slot in sides))
+        for sku in photos
+    }
     items = [
         PlanItem(
             sku=sku, row=product.row, name=product.name, do=True, status=Status.READY, credits=Decimal(30),
@@ -198,7 +204,7 @@ async def a_run(
         )
         for sku, product in products.items()
     ]  # fmt: skip
-    watcher = TaskWatcher(tripo, poll_s=0.01, deadline_s=30)
+    watcher = TaskWatcher(tripo, poll_s=0.01, deadline_s=30, polls_per_s=100, now=lambda: BEGINNING)
     catalog = OpenCatalog(
         home=home,
         settings=Settings(),
@@ -229,23 +235,27 @@ async def a_run(
         slot_patience_s=slot_patience_s,
         link=GeneratorLink(
             client=tripo, watcher=watcher, base_url="https://tripo.test", key_fingerprint="0" * 12,
-            slots={"H": slots, "P": slots, "processing": slots},
+            slots=Slots({"H": slots, "P": slots, "processing": slots}, patience_s=slot_patience_s),
         ),
         keeper=NoKeeper(),
         lookups=Lookups(rules=lookup_rules),
     )  # fmt: skip
     record_run(catalog, context.request, Planned(reading=context.reading, plan=context.plan), run_id)
     for sku, product in products.items():
-        view = PreparedView(
-            slot="front", path=folder / "photo.png", file_sha256=photos[sku] * 64, pixels_sha256=photos[sku] * 64,
-            mime="image/png", width_px=1024, height_px=1024, size_bytes=10,
+        views = tuple(
+            PreparedView(
+                slot=slot, path=folder / "photo.png", file_sha256=photos[sku] * 64, pixels_sha256=photos[sku] * 64,
+                mime="image/png", width_px=1024, height_px=1024, size_bytes=10,
+            )
+            for slot in sides
         )  # fmt: skip
-        context.work[sku] = SkuWork(product=product, may_pay=True, views=(view,), brief=briefs[sku])
+        context.work[sku] = SkuWork(product=product, may_pay=True, views=views, brief=briefs[sku])
     with holders.living(context.holder):
         try:
             yield context
         finally:
             await context.lookups.close()
             await watcher.close()
-            context.threads.shutdown()
+            for threads in (context.threads, context.picture_threads, context.mesh_threads):
+                threads.shutdown()
             registry.close()

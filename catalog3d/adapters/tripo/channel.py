@@ -30,6 +30,8 @@ from catalog3d.errors import Catalog3DError, NotSentError, RunError, TransientEr
 T = TypeVar("T")
 USER_AGENT = f"catalog3d/{__version__}"
 MAX_ANSWER_BYTES = 5_000_000
+UPLOADS_AT_ONCE = 4
+"""While nothing says that the account's upload rate binds; after that, one at a time is quick enough."""
 # The connection was never made, or the proxy never opened its tunnel: not one byte reached the API.
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
 
@@ -113,6 +115,8 @@ class Channel:
         self._pays = http_client(world, httpx.Limits(max_connections=None, max_keepalive_connections=0), timeout)
         self._uploads_open_at: datetime | None = None
         self._ahead = timedelta(0)
+        self._uploads = asyncio.Semaphore(UPLOADS_AT_ONCE)
+        self._next_upload = asyncio.Lock()
 
     def __repr__(self) -> str:
         return f"Channel({self.base})"
@@ -177,11 +181,20 @@ class Channel:
     async def upload(self, path: str, file: tuple[str, bytes, str], understand: Callable[[Any], T]) -> T:
         """Send a file as multipart; free of charge, so it may be sent again.
 
-        A 429 closes the gate for all uploads of this process until the told moment.
+        They are sent in the order they came: a few at once until a 429 shows that the account's rate binds, and
+        one at a time from then on, so that a moment's free upload is taken by the first in line and refused to
+        nobody. A 429 closes the gate for all uploads of this process until the told moment.
 
         Args:
             file: Name, content, MIME type.
         """
+        async with self._uploads:
+            if self._uploads_open_at is None:
+                return await self._upload(path, file, understand)
+            async with self._next_upload:
+                return await self._upload(path, file, understand)
+
+    async def _upload(self, path: str, file: tuple[str, bytes, str], understand: Callable[[Any], T]) -> T:
         waited_s, troubles = 0.0, 0
         while True:
             waited_s += await self._pass_upload_gate()
@@ -191,7 +204,9 @@ class Channel:
                 return outcome
             limited = outcome.code in {"RATE_LIMITED", "SLOTS_FULL"}
             troubles += not limited
-            wait_s = self._wait_s(max(troubles, 1) if not limited else 5, outcome.retry_after_s)
+            wait_s = (
+                self._limited_s(outcome.retry_after_s) if limited else self._wait_s(troubles, outcome.retry_after_s)
+            )
             if troubles >= self._patience.attempts or waited_s + wait_s > self._patience.uploads_s:
                 raise outcome
             if limited:
@@ -234,9 +249,12 @@ class Channel:
         wait_s = (self._uploads_open_at - self._world.now()).total_seconds()
         if wait_s <= 0:
             return 0.0
-        wait_s += self._world.chance()  # waiting uploads do not all start in the same instant
         await self._world.sleep(wait_s)
         return wait_s
+
+    def _limited_s(self, told_s: float | None) -> float:
+        """Uploads may be what binds a run: no longer than told, but for a moment that tells processes apart."""
+        return self._wait_s(5, None) if told_s is None else told_s + 0.2 * self._world.chance()
 
     def _wait_s(self, attempt: int, told_s: float | None) -> float:
         if told_s is not None:
