@@ -66,6 +66,7 @@ class ProductRow(Base):
     lease_holder: Mapped[str] = mapped_column(String(64), default="")
     lease_fence: Mapped[int] = mapped_column(default=0)
     lease_expires_at: Mapped[datetime | None]
+    revision: Mapped[int] = mapped_column(default=0)
     updated_at: Mapped[datetime]
 
 

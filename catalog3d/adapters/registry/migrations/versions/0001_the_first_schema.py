@@ -181,6 +181,7 @@ def upgrade() -> None:
         sa.Column("lease_holder", sa.String(length=64), nullable=False),
         sa.Column("lease_fence", sa.Integer(), nullable=False),
         sa.Column("lease_expires_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("revision", sa.Integer(), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["generation_id"],
