@@ -30,18 +30,20 @@ class Registry:
         self.engine.dispose()
 
 
-def open_registry(home: Home, url: str, clock: Clock) -> Registry:
+def open_registry(home: Home, url: str, clock: Clock, catalog: str = "") -> Registry:
     """Open (and create or upgrade) the registry of a home.
 
     Args:
         url: CATALOG3D_REGISTRY_URL, or "" for a SQLite file in the home.
+        catalog: Its name there; "" = live or rehearsal, as the home is.
     """
+    catalog = catalog or home.catalog
     engine = open_engine(url or sqlite_url(home.registry_file))
     return Registry(
         engine=engine,
         ledger=Ledger(engine, clock),
-        catalog=CatalogRecord(engine, home.catalog, clock),
-        runs=RunRecord(engine, home.catalog, clock),
+        catalog=CatalogRecord(engine, catalog, clock),
+        runs=RunRecord(engine, catalog, clock),
         pixels=PixelDigestRecord(engine, clock),
         lookups=LookupRecord(engine, clock),
     )

@@ -16,7 +16,6 @@ from catalog3d.adapters.registry.engine import read, serialise, write
 from catalog3d.adapters.registry.tables import AssetRow, DecisionRow
 from catalog3d.asset import Approval, Asset, Decision, version_in_force
 from catalog3d.errors import ProductError
-from catalog3d.home import Catalog
 from catalog3d.ports import Clock
 from catalog3d.product import Severity
 from catalog3d.quality import Check, MeshReport
@@ -25,7 +24,7 @@ from catalog3d.quality import Check, MeshReport
 class VersionRecord:
     """The versions and decisions of one catalog (live or rehearsal)."""
 
-    def __init__(self, engine: Engine, catalog: Catalog, clock: Clock) -> None:
+    def __init__(self, engine: Engine, catalog: str, clock: Clock) -> None:
         self._engine = engine
         self._catalog = catalog
         self._clock = clock
