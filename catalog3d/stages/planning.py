@@ -126,7 +126,7 @@ def note_plan(catalog: OpenCatalog, planned: Planned) -> list[str]:
     record = catalog.registry.catalog
     sheet = planned.reading.sheet
     record.note_products(
-        (item.sku, item.name, item.row, sheet, _fields(item.product) if item.product else {})
+        (item.sku, item.name, item.row, sheet, fields_of(item.product) if item.product else {})
         for item in planned.plan.items
     )
     before = record.standings()
@@ -207,7 +207,8 @@ def _known(
     return known
 
 
-def _fields(product: Product) -> dict[str, Any]:
+def fields_of(product: Product) -> dict[str, Any]:
+    """What the registry keeps of a product's row, as JSON values."""
     size = product.dimensions
     return {
         "category": product.category,

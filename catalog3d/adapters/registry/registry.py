@@ -10,6 +10,7 @@ from catalog3d.adapters.registry.catalog import CatalogRecord, PixelDigestRecord
 from catalog3d.adapters.registry.engine import open_engine, sqlite_url
 from catalog3d.adapters.registry.ledger import Ledger
 from catalog3d.adapters.registry.lookups import LookupRecord
+from catalog3d.adapters.registry.rebuild import Rebuild
 from catalog3d.adapters.registry.runs import RunRecord
 from catalog3d.home import Home
 from catalog3d.ports import Clock
@@ -25,6 +26,7 @@ class Registry:
     runs: RunRecord
     pixels: PixelDigestRecord
     lookups: LookupRecord
+    rebuild: Rebuild
 
     def close(self) -> None:
         self.engine.dispose()
@@ -46,4 +48,5 @@ def open_registry(home: Home, url: str, clock: Clock, catalog: str = "") -> Regi
         runs=RunRecord(engine, catalog, clock),
         pixels=PixelDigestRecord(engine, clock),
         lookups=LookupRecord(engine, clock),
+        rebuild=Rebuild(engine, catalog, clock),
     )
