@@ -117,7 +117,7 @@ def _sentence(done: Recovery) -> str:
     if any(known.values()):
         words += f"; the registry knew {plural(known['assets'], 'version')} already"
     if done.unrestored:
-        words += f"; {plural(len(done.unrestored), 'thing')} above could not be restored as it stands"
+        words += f"; {plural(len(done.unrestored), 'thing')} above did not come back as it was"
     return f"{words}."
 
 
@@ -126,7 +126,7 @@ def _restored_table(done: Recovery) -> Table:
     lines = list(done.rebuilt.skus.items())
     for sku, (status, versions) in lines[:LINES_SHOWN]:
         shown = ", ".join(f"V{version}" for version in versions)
-        cost = credits_text(done.credits.get(sku, Decimal(0)))
+        cost = credits_text(done.credits[sku]) if sku in done.credits else ""
         table.add_row(Text(plain(sku)), status.capitalize(), shown, cost)
     if len(lines) > LINES_SHOWN:
         table.add_row(f"and {len(lines) - LINES_SHOWN:,} more", "", "", "")

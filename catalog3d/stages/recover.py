@@ -11,8 +11,8 @@ from pathlib import Path
 from catalog3d.asset import DeclaredSize, declared_size
 from catalog3d.asset_record import AssetRecord
 from catalog3d.brief import Brief
-from catalog3d.errors import RunError
-from catalog3d.product import SheetReading
+from catalog3d.errors import ProductError, RunError, TransientError
+from catalog3d.product import Product, SheetReading
 from catalog3d.recovery import (
     Findings,
     FoundAsset,
@@ -27,6 +27,7 @@ from catalog3d.stages.ingest import read_sheet
 from catalog3d.stages.looking import look_at_products
 from catalog3d.stages.memory import shown_results
 from catalog3d.stages.planning import fields_of
+from catalog3d.wording import plural
 
 TASKS_RUNNING = (
     "Tasks that were running when the registry was lost have no record in the library: they are found by the "
@@ -36,10 +37,15 @@ TASKS_RUNNING = (
 
 @dataclass(frozen=True, kw_only=True)
 class _Sheet:
-    """The sheet, and SKU -> what it would ask for now."""
+    """The sheet, and SKU -> what it would ask for now.
+
+    Attributes:
+        unread: Products whose photos could not be read, so that nobody knows what they ask for.
+    """
 
     reading: SheetReading
     briefs: Mapping[str, Brief]
+    unread: tuple[Unrestored, ...] = ()
 
     @property
     def sizes(self) -> dict[str, DeclaredSize | None]:
@@ -64,22 +70,26 @@ def recover(
         progress: Called after each record that was verified.
 
     Raises:
-        RunError: RUN_UNDER_WAY, or sheet or library cannot be read; nothing was written.
+        RunError: RUN_UNDER_WAY; SHEET_NEEDED if only the sheet says what a paid model was made from; or sheet or
+            library cannot be read. Nothing was written.
         TransientError: Registry or library did not answer; nothing was written.
     """
     _require_quiet(catalog)
     evidence = read_library(catalog, progress)
     for file_sha256, pixels_sha256 in sorted(evidence.pixels):
         catalog.registry.pixels.put(file_sha256, pixels_sha256)  # before any photo is looked at: it must not bill anew
-    seen = _look(catalog, sheet, images) if sheet is not None else None
+    seen = _look(catalog, sheet, images, fetch=bool(evidence.raw)) if sheet is not None else None
     from_raw, raw_left = _raw_models(catalog, evidence, seen)
+    if raw_left and seen is None and not dry_run:
+        raise _sheet_needed(raw_left)
     sizes = seen.sizes if seen else {}
     findings = Findings(
         generations=(*evidence.generations, *from_raw),
         assets=tuple(_sized(asset, evidence.records[asset.key], sizes) for asset in evidence.assets),
         products=tuple(_products(evidence, seen)),
     )
-    unrestored = [*evidence.unrestored, *raw_left, *_shown_only(catalog, findings, seen)]
+    unread = seen.unread if seen else ()
+    unrestored = [*evidence.unrestored, *raw_left, *unread, *_shown_only(catalog, findings, seen)]
     _require_quiet(catalog)
     rebuilt = catalog.registry.rebuild.restore(findings, dry_run=dry_run)
     return Recovery(
@@ -102,10 +112,46 @@ def _require_quiet(catalog: OpenCatalog) -> None:
         )
 
 
-def _look(catalog: OpenCatalog, sheet: Path, images: Path | None) -> _Sheet:
-    reading, looks = look_at_products(catalog, read_sheet(sheet, catalog.rules, images=images), None)
+def _sheet_needed(left: list[Unrestored]) -> RunError:
+    """Half a recovery would be a trap: the next run could not know that these are paid, and nothing would stop it."""
+    return RunError(
+        f"{plural(len(left), 'paid model')} of this library, such as {left[0].place}, can only be restored with the "
+        "sheet: no readable record says what they were made from.",
+        code="SHEET_NEEDED",
+        fix="Name the sheet: catalog3d recover SHEET. Nothing was written; --dry-run lists them.",
+    )
+
+
+def _look(catalog: OpenCatalog, sheet: Path, images: Path | None, *, fetch: bool) -> _Sheet:
+    """Read the sheet and the photos of its products.
+
+    Args:
+        fetch: Also fetch the photos behind links that nobody has fetched here: they tell whose a paid model is.
+    """
+    given = read_sheet(sheet, catalog.rules, images=images)
+    reading, looks = look_at_products(catalog, given, None)
+    unknown = [product for product in reading.products if looks[product.sku].brief is None] if fetch else []
+    unread = tuple(lost for product in unknown if (lost := _fetched(catalog, product)) is not None)
+    if unknown:
+        reading, looks = look_at_products(catalog, given, None)
     briefs = {sku: look.brief for sku, look in looks.items() if look.brief}
-    return _Sheet(reading=reading, briefs=briefs)
+    return _Sheet(reading=reading, briefs=briefs, unread=unread)
+
+
+def _fetched(catalog: OpenCatalog, product: Product) -> Unrestored | None:
+    """Fetch the photos of one product; what stood against it, if anything did."""
+    try:
+        for view in product.sides:
+            catalog.pictures.prepare(view)
+    except (ProductError, TransientError) as error:
+        return Unrestored(
+            code=error.code,
+            sku=product.sku,
+            place=f"row {product.row}",
+            message=f"{error.message} So nobody knows whether one of the paid models without a record is its.",
+            fix="Recover again when the photo can be read, before the next run.",
+        )
+    return None
 
 
 def _raw_models(

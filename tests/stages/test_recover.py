@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -15,10 +15,10 @@ import pytest
 from catalog3d.adapters.registry.ledger import Caps
 from catalog3d.asset import Approval, Asset
 from catalog3d.asset_record import AssetRecord
-from catalog3d.errors import RunError
+from catalog3d.errors import RunError, TransientError
 from catalog3d.ledger import Generation, Outcome
-from catalog3d.ports import PreparedView, Submitted
-from catalog3d.product import Product, Severity
+from catalog3d.ports import Pictures, PreparedView, Submitted
+from catalog3d.product import Product, Severity, ViewSource
 from catalog3d.quality import Check, MeshReport
 from catalog3d.recovery import Recovery
 from catalog3d.stages.context import SkuWork
@@ -215,18 +215,52 @@ def test_a_damaged_record_is_listed_and_its_paid_model_comes_back_with_the_sheet
     record_file(full, "WA").write_text("{")
     lose(full)
     done, _ = recovered(full.folder)
-    assert codes(done) == [("RECORD_DAMAGED", "")]
-    assert "WA" in done.unrestored[0].place
+    assert codes(done) == [("RECORD_DAMAGED", "WA")]
     with open_shop(full.folder) as fresh:
         item = fresh.plan()["WA"]
         assert (item.do, item.stage, item.credits) == (True, Stage.GENERATE_MODEL, Decimal(0))
 
 
-def test_without_the_sheet_a_paid_model_without_a_record_is_listed(full: Shop) -> None:
+def test_a_paid_model_that_only_the_sheet_can_name_asks_for_the_sheet(full: Shop) -> None:
     record_file(full, "WA").unlink()
     lose(full)
-    done, _ = recovered(full.folder, sheet=None)
-    assert [code for code, _ in codes(done)] == ["RAW_UNCLAIMED", "RECORD_MISSING"]
+    with pytest.raises(RunError) as refused:
+        recovered(full.folder, sheet=None)
+    assert (refused.value.code, "raw/" in refused.value.message) == ("SHEET_NEEDED", True)
+    done, after = recovered(full.folder, sheet=None, dry_run=True)
+    assert codes(done) == [("RAW_UNCLAIMED", ""), ("RECORD_MISSING", "WA")]
+    assert after["generations"] == {}
+
+
+class Linked:
+    """Photos behind links: known by their pixels only once they were fetched."""
+
+    def __init__(self, real: Pictures, *, answers: bool) -> None:
+        self._real = real
+        self._answers = answers
+        self._fetched: set[str] = set()
+
+    def pixels_sha256(self, view: ViewSource) -> str | None:
+        return self._real.pixels_sha256(view) if view.location in self._fetched else None
+
+    def prepare(self, view: ViewSource) -> PreparedView:
+        if not self._answers:
+            raise TransientError("The picture's server does not answer.", code="URL_UNREACHABLE")
+        self._fetched.add(view.location)
+        return self._real.prepare(view)
+
+
+@pytest.mark.parametrize("answers", [True, False])
+def test_photos_behind_links_are_fetched_where_they_tell_whose_a_paid_model_is(full: Shop, answers: bool) -> None:
+    record_file(full, "WA").unlink()
+    lose(full)
+    with open_shop(full.folder) as fresh:
+        linked = replace(fresh.catalog, pictures=Linked(fresh.catalog.pictures, answers=answers))
+        done = recover(linked, fresh.sheet)
+        known = fresh.plan()["WA"].credits == 0
+    assert known is answers
+    said = [] if answers else ["RAW_UNCLAIMED", *7 * ["URL_UNREACHABLE"]]
+    assert [code for code, _ in codes(done) if code != "RECORD_MISSING"] == said
 
 
 def test_a_model_that_was_changed_is_not_believed_and_what_was_paid_is(full: Shop) -> None:
