@@ -29,11 +29,6 @@ from catalog3d.stages.memory import shown_results
 from catalog3d.stages.planning import fields_of
 from catalog3d.wording import plural
 
-TASKS_RUNNING = (
-    "Tasks that were running when the registry was lost have no record in the library: they are found by the "
-    "reconciliation of the next run."
-)
-
 
 @dataclass(frozen=True, kw_only=True)
 class _Sheet:
@@ -97,7 +92,7 @@ def recover(
         rebuilt=rebuilt,
         credits=_credits(findings),
         unrestored=(*unrestored, *rebuilt.differing),
-        notes=tuple(_notes(catalog, seen)),
+        notes=tuple(_notes(catalog, findings, seen)),
     )
 
 
@@ -255,8 +250,14 @@ def _credits(findings: Findings) -> dict[str, Decimal]:
     return dict(spent)
 
 
-def _notes(catalog: OpenCatalog, seen: _Sheet | None) -> Iterator[str]:
+def _notes(catalog: OpenCatalog, findings: Findings, seen: _Sheet | None) -> Iterator[str]:
     if seen is None:
         yield "The sheet was not named: its rows were not compared with the library. Name it to be sure."
     if not catalog.is_rehearsal:
-        yield TASKS_RUNNING
+        ended = [made.settled_at for made in findings.generations if made.task_id]
+        since = f" after {max(ended):%Y-%m-%d %H:%M} UTC" if ended else ""
+        yield (
+            "A task that was still running when the registry was lost left no file in the library, and the seed by which "
+            f"it could be told is lost: look for tasks{since} on the usage page of the Tripo account before the next "
+            "run, which would buy their models again."
+        )

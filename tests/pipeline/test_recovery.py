@@ -131,4 +131,4 @@ def test_the_next_run_pays_for_nothing_that_has_a_model(story: Story) -> None:
 
 
 def test_what_may_still_be_open_at_the_provider_is_said(story: Story) -> None:
-    assert any("reconciliation of the next run" in note for note in story.recovered.json["notes"])
+    assert ["usage page of the Tripo account" in note for note in story.recovered.json["notes"]] == [True]

@@ -145,6 +145,15 @@ def test_another_open_order_of_the_same_brief_is_left_alone_and_said(registry: R
     assert registry.catalog.assets()[0].stored
 
 
+def test_a_task_that_two_records_claim_belongs_to_the_first_and_takes_nothing_down(registry: Registry) -> None:
+    done = registry.rebuild.restore(
+        found(version("A1", model("a")), version("B2", model("b", task_id="task-a")), version("C3", model("c")))
+    )
+    assert [lost.code for lost in done.differing] == ["GENERATION_DIFFERS"]
+    made_by_hand = {asset.sku: asset.generation_id is None for asset in registry.catalog.assets()}
+    assert made_by_hand == {"A1": False, "B2": True, "C3": False}
+
+
 def test_a_failed_try_of_a_new_registry_does_not_hide_the_model_that_was_paid(registry: Registry) -> None:
     lease = leased(registry)
     registry.ledger.settle(lease, Outcome.FAILED, credits_consumed=Decimal(0), code="TASK_FAILED")

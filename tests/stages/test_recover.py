@@ -94,7 +94,7 @@ def standing(shop: Shop) -> dict[str, Any]:
     record, ledger = shop.catalog.registry.catalog, shop.catalog.registry.ledger
     generations = {digest: asdict(made) for digest, made in ledger.outcomes(shop.catalog.realm).items()}
     for made in generations.values():
-        for own in ("id", "lease_fence", "run_id"):
+        for own in ("id", "lease_fence", "run_id", "file_tokens", "sent_at", "accepted_at", "submitted_at"):
             del made[own]
     return {
         "generations": generations,

@@ -187,6 +187,9 @@ def _generation_id(session: Session, found: FoundGeneration, rebuilt: Rebuilt) -
     query = select(GenerationRow).where(GenerationRow.realm == found.realm, GenerationRow.digest == found.digest)
     rows = session.scalars(query.order_by(GenerationRow.attempt)).all()
     row = _same(rows, found)
+    if row is None and _is_taken(session, found):
+        rebuilt.differing.append(_another_has(found, f"The task {found.task_id} belongs to another model already."))
+        return None
     if row is None:
         return _other_or_new(session, rows, found, rebuilt)
     if row.state == LedgerState.SETTLED:
@@ -215,15 +218,8 @@ def _other_or_new(
     session: Session, rows: Sequence[GenerationRow], found: FoundGeneration, rebuilt: Rebuilt
 ) -> int | None:
     if any(row.state != LedgerState.SETTLED for row in rows):
-        rebuilt.differing.append(
-            Unrestored(
-                code="GENERATION_DIFFERS",
-                sku="",
-                place=found.raw_key or found.task_id,
-                message=f"The registry has another order open for the brief that the task {found.task_id} answered.",
-                fix="Let a run finish it, then recover again.",
-            )
-        )
+        message = f"The registry has another order open for the brief that the task {found.task_id} answered."
+        rebuilt.differing.append(_another_has(found, message))
         return None
     taken = {row.attempt for row in rows}
     attempt = max(taken) + 1 if found.attempt in taken else found.attempt
@@ -244,6 +240,22 @@ def _other_or_new(
     session.flush()
     rebuilt.restored["generations"] += 1
     return row.id
+
+
+def _is_taken(session: Session, found: FoundGeneration) -> bool:
+    """Whether another brief has its task: one of the two records is not what it was."""
+    query = select(GenerationRow.id).where(GenerationRow.realm == found.realm, GenerationRow.task_id == found.task_id)
+    return bool(found.task_id) and session.scalars(query).first() is not None
+
+
+def _another_has(found: FoundGeneration, message: str) -> Unrestored:
+    return Unrestored(
+        code="GENERATION_DIFFERS",
+        sku="",
+        place=found.raw_key or found.task_id,
+        message=f"{message} What was stored of it counts as made by hand, and is never bought again.",
+        fix="Look at the task in the Tripo account; `catalog3d status SKU --json` says what the registry has.",
+    )
 
 
 def _settle(row: GenerationRow, found: FoundGeneration) -> None:
