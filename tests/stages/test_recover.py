@@ -349,7 +349,7 @@ def test_a_row_that_shows_a_version_without_a_model_is_listed(full: Shop) -> Non
     assert (done.unrestored[0].place, "would buy it" in done.unrestored[0].fix) == ("row 3", True)
 
 
-def test_it_waits_for_no_run_that_is_under_way(full: Shop) -> None:
+def test_it_starts_nothing_while_a_run_is_under_way(full: Shop) -> None:
     full.catalog.registry.catalog.take("NEW", "elsewhere-1-abcdef")
     with pytest.raises(RunError) as refused:
         recover(full.catalog, full.sheet)
