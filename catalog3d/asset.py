@@ -98,12 +98,22 @@ def rejection_text(reason: str, note: str) -> str:
     return f"{REJECT_REASONS.get(reason, reason)} {note}".strip()
 
 
+DeclaredSize = tuple[float | None, float | None, float | None]
+"""Width, height and depth in metres; None where the sheet does not say."""
+
+
+def declared_size(product: Product) -> DeclaredSize | None:
+    """The dimensions of a product that make its version, None without any."""
+    size = product.dimensions
+    return (size.width_m, size.height_m, size.depth_m) if size else None
+
+
 def asset_identity(generation_id: int, product: Product) -> str:
     """The digest of what makes an asset version: a changed name or dimension makes a new one, a photo swap too."""
-    size = product.dimensions
-    parts = [
-        generation_id,
-        product.name,
-        [size.width_m, size.height_m, size.depth_m] if size else None,
-    ]
+    return identity_of(generation_id, product.name, declared_size(product))
+
+
+def identity_of(generation_id: int, name: str, size: DeclaredSize | None) -> str:
+    """`asset_identity`, of a version whose product is known by its record only."""
+    parts = [generation_id, name, list(size) if size else None]
     return hashlib.sha256(json.dumps(parts, ensure_ascii=True).encode()).hexdigest()

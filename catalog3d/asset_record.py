@@ -22,6 +22,7 @@ from catalog3d.sku_part import sku_part
 
 ASSETS = "assets/"
 APPROVED = "approved/"
+RAW = "raw/"
 MAX_RECORD_BYTES = 1_000_000
 """A record has a few kilobytes; a foreign file under its name is not read whole."""
 
@@ -60,6 +61,10 @@ class Provenance(_Value):
         model: The provider's model version.
         credits: What the provider charged; None if it did not say.
         raw_key: Library key of the provider's bytes as they came.
+        base_url: The server that made it.
+        key_fingerprint: Which key it was ordered with, as the ledger has it.
+        ordered_at: When it was ordered; None in records that do not say.
+        settled_at: When the provider had made it.
     """
 
     realm: str = Field(min_length=1)
@@ -73,6 +78,21 @@ class Provenance(_Value):
     photos: tuple[PhotoDigest, ...] = ()
     raw_key: str = ""
     raw_sha256: str = ""
+    raw_size_bytes: int = Field(default=0, ge=0)
+    base_url: str = ""
+    key_fingerprint: str = ""
+    ordered_at: AwareDatetime | None = None
+    settled_at: AwareDatetime | None = None
+
+
+class RecordedDecision(_Value):
+    """What a named person decided about this version, and when."""
+
+    decision: Approval
+    person: str
+    reason: str = ""
+    note: str = ""
+    at: AwareDatetime
 
 
 class AssetRecord(_Value):
@@ -82,6 +102,8 @@ class AssetRecord(_Value):
         sku: The true SKU; the file name holds a form of it that is safe everywhere.
         key: Place of the model: always `asset_key(sku, file)`.
         approval: What people have decided.
+        decisions: All that they decided, oldest first; empty in records that do not say.
+        dimensions_m: Width, height and depth that the sheet declared: part of what makes it this version.
         destinations: Channels where it goes once it is approved.
         concept: Made from a sketch or a prompt, not from a photo.
         standin: Made by the stand-in: never published.
@@ -106,6 +128,8 @@ class AssetRecord(_Value):
     provenance: Provenance
     checks: tuple[Annotated[Check, BeforeValidator(_unchecked)], ...] = ()
     picture_key: str = ""
+    dimensions_m: tuple[float | None, float | None, float | None] | None = None
+    decisions: tuple[RecordedDecision, ...] = ()
 
     @model_validator(mode="after")
     def _in_its_place(self) -> Self:
@@ -123,9 +147,19 @@ class AssetRecord(_Value):
     def approved_key(self) -> str:
         return f"{APPROVED}{self.file}"
 
-    def decided(self, approval: Approval, at: datetime) -> AssetRecord:
-        """The same asset with another approval status."""
-        return self.model_copy(update={"approval": approval, "updated_at": at})
+    @property
+    def knows_dimensions(self) -> bool:
+        """Whether it says which dimensions were declared, if any; the first records did not."""
+        return "dimensions_m" in self.model_fields_set
+
+    def decided(
+        self, approval: Approval, at: datetime, decisions: tuple[RecordedDecision, ...] | None = None
+    ) -> AssetRecord:
+        """The same asset with another approval status; `decisions` None leaves them as they are."""
+        told = self.decisions if decisions is None else decisions
+        if (approval, told) == (self.approval, self.decisions):
+            return self
+        return self.model_copy(update={"approval": approval, "decisions": told, "updated_at": at})
 
     def to_json(self) -> bytes:
         """The stored form: indented UTF-8, the same bytes for the same record."""
@@ -169,7 +203,7 @@ def picture_key(key: str) -> str:
 
 def raw_key(realm: str, digest: str, attempt: int) -> str:
     """Where the provider's bytes of one generation lie."""
-    return check_key(f"raw/{sku_part(realm)}/{digest}-{attempt}.glb")
+    return check_key(f"{RAW}{sku_part(realm)}/{digest}-{attempt}.glb")
 
 
 def _stem(key: str) -> str:

@@ -19,7 +19,16 @@ from pathlib import Path
 
 from catalog3d.asset import Approval
 from catalog3d.asset_index import INDEX_KEY, IndexRow, index_csv
-from catalog3d.asset_record import ASSETS, MAX_RECORD_BYTES, AssetRecord, asset_key, parse_record, raw_key, record_key
+from catalog3d.asset_record import (
+    ASSETS,
+    MAX_RECORD_BYTES,
+    AssetRecord,
+    RecordedDecision,
+    asset_key,
+    parse_record,
+    raw_key,
+    record_key,
+)
 from catalog3d.errors import ProductError
 from catalog3d.naming import asset_folder
 from catalog3d.ports import ObjectStore
@@ -100,11 +109,21 @@ class Library:
                 if record is not None:
                     yield record
 
-    def set_approval(self, record: AssetRecord, approval: Approval, *, at: datetime) -> AssetRecord:
+    def set_approval(
+        self,
+        record: AssetRecord,
+        approval: Approval,
+        *,
+        at: datetime,
+        decisions: tuple[RecordedDecision, ...] | None = None,
+    ) -> AssetRecord:
         """Write a decision, and move the file into or out of `approved/`.
 
         Approving puts the file there before any other version of the SKU is taken away. Whatever else takes it
         away before the record says so: a kill never leaves a rejected file among the approved.
+
+        Args:
+            decisions: Everything that was decided about it; None = leave what the record says.
 
         Returns:
             The record in force.
@@ -112,7 +131,7 @@ class Library:
         Raises:
             ProductError: KEY_MISSING, CONTENT_CHANGED if the stored model is not what the record says.
         """
-        decided = record if record.approval is approval else record.decided(approval, at)
+        decided = record.decided(approval, at, decisions)
         if approval is Approval.APPROVED:
             self._copy_to_approved(record)
             self._write_record(decided)

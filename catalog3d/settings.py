@@ -99,13 +99,18 @@ class ReviewSettings(BaseModel):
 
 
 class Settings(BaseSettings):
-    """Everything `CATALOG3D_*` says, with `__` between the parts of a name."""
+    """Everything `CATALOG3D_*` says, with `__` between the parts of a name.
+
+    Attributes:
+        catalog: Its name in a registry that several catalogs share; "" = known by its library.
+    """
 
     model_config = SettingsConfigDict(
         env_prefix="CATALOG3D_", env_nested_delimiter="__", extra="ignore", populate_by_name=True
     )
 
     registry_url: str = ""
+    catalog: str = Field(default="", pattern=r"^[A-Za-z0-9._-]{0,40}$")
     generator: Literal["auto", "tripo", "standin"] = "auto"
     tripo: TripoSettings = Field(default_factory=TripoSettings)
     budget: BudgetSettings = Field(default_factory=BudgetSettings)

@@ -36,8 +36,8 @@ class PixelDigests(Protocol):
 
     def get(self, file_sha256: str) -> str | None: ...
 
-    def put(self, file_sha256: str, pixels_sha256: str) -> None:
-        """Keep a digest; the first one for a file wins."""
+    def put(self, file_sha256: str, pixels_sha256: str) -> str:
+        """Keep a digest; the first one for a file wins, and is returned."""
 
 
 class PictureShelf:
@@ -138,8 +138,7 @@ class PictureShelf:
                 raise _changed(view)
             pixels_sha256 = self._known.get(file_sha256)
             if pixels_sha256 is None:
-                pixels_sha256 = decoded.sha256
-                self._known.put(file_sha256, pixels_sha256)
+                pixels_sha256 = self._known.put(file_sha256, decoded.sha256)
             return decoded, pixels_sha256
 
     def _put_ready(self, decoded: Decoded, path: Path, pixels_sha256: str, file_sha256: str, view: ViewSource) -> None:

@@ -13,6 +13,7 @@ from pathlib import Path
 
 from pydantic import SecretStr
 
+from catalog3d.adapters.catalog_name import catalog_name
 from catalog3d.adapters.holders import HolderFiles
 from catalog3d.adapters.local_servers import standin_server
 from catalog3d.adapters.mesh_process import MeshInspector
@@ -58,7 +59,7 @@ def open_catalog(start: Path, *, rehearse: bool = False, offline: bool = False) 
     Args:
         start: The sheet's folder, or the working folder.
         rehearse: Use the stand-in even though there is a key.
-        offline: Ask no store yet.
+        offline: Ask no store yet; only which catalog of a shared registry it is, once.
 
     Raises:
         RunError: Settings, rules, registry or store cannot be used; the message says which and why.
@@ -72,7 +73,7 @@ def open_catalog(start: Path, *, rehearse: bool = False, offline: bool = False) 
     store = open_store(settings.store, home)
     if not offline:
         store.check()
-    registry = open_registry(home, settings.registry_url, clock)
+    registry = open_registry(home, settings.registry_url, clock, catalog_name(home, settings, store))
     try:
         yield OpenCatalog(
             home=home,

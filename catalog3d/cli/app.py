@@ -10,6 +10,7 @@ from catalog3d.cli.decide import approve, reject
 from catalog3d.cli.entry import main
 from catalog3d.cli.init import init
 from catalog3d.cli.inspect import inspect
+from catalog3d.cli.recover import recover
 from catalog3d.cli.resolve import resolve
 from catalog3d.cli.run import rerun, run
 from catalog3d.cli.standin import standin
@@ -27,7 +28,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for command in (init, check, run, rerun, status, approve, reject, resolve, inspect, sync, standin, up):
+for command in (init, check, run, rerun, status, approve, reject, resolve, inspect, sync, recover, standin, up):
     app.command(command.__name__)(command)
 
 

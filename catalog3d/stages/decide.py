@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from catalog3d.adapters.registry.catalog import Change
-from catalog3d.asset import REJECT_REASONS, Approval, Asset
-from catalog3d.asset_record import AssetRecord
+from catalog3d.asset import REJECT_REASONS, Approval, Asset, Decision
+from catalog3d.asset_record import AssetRecord, RecordedDecision
 from catalog3d.errors import Catalog3DError, ProductError
 from catalog3d.stages.context import OpenCatalog
 from catalog3d.stages.index import write_index
@@ -135,15 +135,27 @@ def _carry_out(catalog: OpenCatalog, decided: Asset) -> None:
     """Bring library and standing to what the registry says; the approved file comes before any other goes."""
     sku = decided.sku
     said = {asset.file: asset.approval for asset in catalog.registry.catalog.assets(sku) if asset.stored}
+    decisions = catalog.registry.catalog.decisions(sku)
     records = [record for record in catalog.library.records_of(sku) if record.file in said]
     for record in sorted(records, key=lambda record: said[record.file] is not Approval.APPROVED):
         if record.file == decided.file or record.approval is not said[record.file]:
-            catalog.library.set_approval(record, said[record.file], at=catalog.clock.now())
+            told = tuple(_recorded(decision) for decision in decisions if decision.version == record.version)
+            catalog.library.set_approval(record, said[record.file], at=catalog.clock.now(), decisions=told)
     rest = resting(catalog, sku)
     if rest is not None:
         stage = Stage.UPDATE_STATUS.value
         change = Change(sku=sku, status=rest.status, stage=stage, reason=rest.reason, message=rest.message)
         catalog.registry.catalog.change([change])
+
+
+def _recorded(decision: Decision) -> RecordedDecision:
+    return RecordedDecision(
+        decision=decision.decision,
+        person=decision.person,
+        reason=decision.reason,
+        note=decision.note,
+        at=decision.at,
+    )
 
 
 def _other_versions(catalog: OpenCatalog, decided: Asset, before: dict[int, Approval]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from pathlib import Path
 
 from catalog3d.adapters.sheet_files import load_table
@@ -24,12 +25,12 @@ def require_registry(catalog: OpenCatalog, reading: SheetReading) -> None:
     if stored:
         where = f"The library holds models that were made before, such as {stored}"
         otherwise = "remove the rehearsal's models to start it anew" if catalog.is_rehearsal else ""
-        raise _missing(catalog, where, otherwise)
+        raise _missing(catalog, reading, where, otherwise)
     shown = [] if catalog.is_rehearsal else _shown_skus(catalog, reading)
     if shown:
         where = f"The sheet shows models that were made before ({', '.join(shown[:3])})"
         columns = " and ".join(_RESULT_COLUMNS)
-        raise _missing(catalog, where, f"empty its columns {columns} if they were made for another catalog")
+        raise _missing(catalog, reading, where, f"empty its columns {columns} if they were made for another catalog")
 
 
 def _stored_model(catalog: OpenCatalog) -> str:
@@ -44,19 +45,37 @@ def _stored_model(catalog: OpenCatalog) -> str:
     return ""
 
 
-def _shown_skus(catalog: OpenCatalog, reading: SheetReading) -> list[str]:
-    """SKUs with a result in the sheet, unless the registry knows a model of any of them."""
+def shown_results(reading: SheetReading) -> dict[str, tuple[int, tuple[str, ...]]]:
+    """SKU -> (row, what its result columns say), for the rows of a sheet that show a model.
+
+    Raises:
+        RunError: The sheet cannot be read.
+    """
     table = load_table(Path(reading.sheet))
     columns = [table.headers.index(name) for name in _RESULT_COLUMNS if name in table.headers]
     skus = {product.row: product.sku for product in reading.products} | {row.row: row.sku for row in reading.invalid}
-    shown = [skus[row.number] for row in table.rows if row.number in skus and any(row.cells[at] for at in columns)]
-    return [] if catalog.registry.catalog.newest_assets().keys() & set(shown) else shown
+    shown = {}
+    for row in table.rows:
+        said = tuple(row.cells[at] for at in columns if row.cells[at])
+        if said and row.number in skus:
+            shown[skus[row.number]] = (row.number, said)
+    return shown
 
 
-def _missing(catalog: OpenCatalog, where: str, otherwise: str) -> RunError:
+def _shown_skus(catalog: OpenCatalog, reading: SheetReading) -> list[str]:
+    """SKUs with a result in the sheet, unless the registry knows a model of any of them."""
+    shown = shown_results(reading)
+    return [] if catalog.registry.catalog.newest_assets().keys() & shown.keys() else list(shown)
+
+
+def _missing(catalog: OpenCatalog, reading: SheetReading, where: str, otherwise: str) -> RunError:
     given = catalog.settings.registry_url
     place = "the database of CATALOG3D_REGISTRY_URL" if given else str(catalog.home.registry_file)
-    fix = f"Restore {place} from its backup, or correct CATALOG3D_HOME and CATALOG3D_REGISTRY_URL"
+    rebuild = f"`catalog3d recover {shlex.quote(reading.sheet)}{' --rehearse' if catalog.is_rehearsal else ''}`"
+    fix = (
+        f"{rebuild} rebuilds it from library and sheet and spends nothing. Or restore {place} from its backup, or "
+        "correct CATALOG3D_HOME and CATALOG3D_REGISTRY_URL"
+    )
     return RunError(
         f"{where}, but this registry knows none of them: this run would pay for them again.",
         code="REGISTRY_MISSING",

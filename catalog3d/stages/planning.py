@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -31,11 +31,13 @@ class Planned:
 
     Attributes:
         first_of_realm: Whether the registry has no generation at all of who makes the models now.
+        seen: SKU -> the revision of its standing that the plan was made from.
     """
 
     reading: SheetReading
     plan: Plan
     first_of_realm: bool = False
+    seen: Mapping[str, int] = field(default_factory=dict)
 
 
 def make_plan(catalog: OpenCatalog, request: RunRequest, progress: Callable[[], None] | None = None) -> Planned:
@@ -51,15 +53,18 @@ def make_plan(catalog: OpenCatalog, request: RunRequest, progress: Callable[[], 
     reading = read_sheet(Path(request.sheet), catalog.rules, images=images)
     _require_named(reading, request)
     reading, looks = look_at_products(catalog, reading, progress)
+    standings = catalog.registry.catalog.standings()  # before all else: whatever comes later shows as a new revision
     outcomes = catalog.registry.ledger.outcomes(catalog.realm)
-    known = _known(catalog, looks, outcomes)
+    known = _known(catalog, looks, outcomes, standings)
     auto = catalog.rules.regenerate_changed == "auto"
     items: list[PlanItem] = []
     for product in reading.products:
         terms = Terms(price=looks[product.sku].price, request=request, auto_stale=auto)
         items.append(plan_product(product, known[product.sku], terms))
     items.extend(plan_invalid(row) for row in reading.invalid)
-    return Planned(reading=reading, plan=in_order(items, request, known), first_of_realm=not outcomes)
+    plan = in_order(items, request, known)
+    seen = {sku: standing.revision for sku, standing in standings.items()}
+    return Planned(reading=reading, plan=plan, first_of_realm=not outcomes, seen=seen)
 
 
 def start_run(catalog: OpenCatalog, request: RunRequest, run_id: str) -> Planned:
@@ -112,7 +117,8 @@ def record_run(catalog: OpenCatalog, request: RunRequest, planned: Planned, run_
 def note_plan(catalog: OpenCatalog, planned: Planned) -> list[str]:
     """Take over the sheet's fields, and where the SKUs stand that need no work.
 
-    What an interrupted run left is put right here: a SKU with a stored model stands where that model says.
+    What an interrupted run left is put right here: a SKU with a stored model stands where that model says. A decision
+    or a result that came since the plan was made stays.
 
     Returns:
         The SKUs whose standing changed.
@@ -120,17 +126,23 @@ def note_plan(catalog: OpenCatalog, planned: Planned) -> list[str]:
     record = catalog.registry.catalog
     sheet = planned.reading.sheet
     record.note_products(
-        (item.sku, item.name, item.row, sheet, _fields(item.product) if item.product else {})
+        (item.sku, item.name, item.row, sheet, fields_of(item.product) if item.product else {})
         for item in planned.plan.items
     )
     before = record.standings()
     changes = [
-        Change(sku=item.sku, status=item.status, stage=item.stage.value, reason=item.reason, message=item.message)
+        Change(
+            sku=item.sku,
+            status=item.status,
+            stage=item.stage.value,
+            reason=item.reason,
+            message=item.message,
+            seen=planned.seen.get(item.sku, 0),
+        )
         for item in planned.plan.items
         if not item.do and _differs(before[item.sku], item)
     ]
-    record.change(changes)
-    return [change.sku for change in changes]
+    return record.change(changes)
 
 
 def _require_named(reading: SheetReading, request: RunRequest) -> None:
@@ -165,9 +177,14 @@ def _differs(standing: Standing, item: PlanItem) -> bool:
     return now != (item.status, item.reason, item.message)
 
 
-def _known(catalog: OpenCatalog, looks: Mapping[str, Look], outcomes: Mapping[str, Generation]) -> dict[str, Known]:
+def _known(
+    catalog: OpenCatalog,
+    looks: Mapping[str, Look],
+    outcomes: Mapping[str, Generation],
+    standings: Mapping[str, Standing],
+) -> dict[str, Known]:
     record = catalog.registry.catalog
-    standings, newest, in_force = record.standings(), record.newest_assets(), record.assets_in_force()
+    newest, in_force = record.newest_assets(), record.assets_in_force()
     rejections = record.rejections()
     made_by = {asset.generation_id for asset in newest.values() if asset.generation_id is not None}
     generations = {generation.id: generation for generation in catalog.registry.ledger.of_sku(sorted(made_by))}
@@ -190,7 +207,8 @@ def _known(catalog: OpenCatalog, looks: Mapping[str, Look], outcomes: Mapping[st
     return known
 
 
-def _fields(product: Product) -> dict[str, Any]:
+def fields_of(product: Product) -> dict[str, Any]:
+    """What the registry keeps of a product's row, as JSON values."""
     size = product.dimensions
     return {
         "category": product.category,

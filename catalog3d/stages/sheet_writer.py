@@ -35,13 +35,14 @@ def write_standings(
 
     Args:
         mapping: Our field name -> the team's header, as intake found it.
-        skus: Only these; None = every SKU that the registry knows from this sheet.
+        skus: Only these; None = every SKU that the registry knows from this sheet. Those that the team has deleted
+            since are named once, and keep what they have.
 
     Raises:
         RunError: Not even a results file beside the sheet could be written.
     """
     wanted = None if skus is None else set(skus)
-    return write_results(
+    wrote = write_results(
         sheet,
         lambda: _rows(catalog, sheet, wanted),
         layout=_layout(mapping),
@@ -49,6 +50,9 @@ def write_standings(
         now=catalog.clock.now(),
         target=_target(catalog, sheet),
     )
+    if wanted is None and wrote.missing:
+        catalog.registry.catalog.leave_sheet(str(sheet), wrote.missing)
+    return wrote
 
 
 def sync_sheet(catalog: OpenCatalog, sheet: Path, mapping: dict[str, str]) -> WriteBack:

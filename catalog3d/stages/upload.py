@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 
-from catalog3d.asset import Asset
+from catalog3d.asset import Asset, declared_size
 from catalog3d.asset_record import AssetRecord, PhotoDigest, Provenance, asset_key, picture_key
 from catalog3d.errors import RunError
 from catalog3d.ledger import Generation
@@ -28,7 +28,7 @@ def _upload(context: RunContext, sku: str) -> Asset:
     work = context.work[sku]
     if work.asset is None or work.raw is None or work.generation is None or work.report is None:
         raise RunError(f"{sku} reached upload_asset too early.", code="STAGE_ORDER")
-    record = _record(context, work, work.asset, work.generation, work.report)
+    record = record_of(work, work.asset, work.generation, work.report, standin=context.catalog.is_rehearsal)
     kept = context.catalog.library.add_asset(record, work.raw, work.picture)
     work.asset = context.catalog.registry.catalog.note_stored(
         work.asset,
@@ -44,9 +44,8 @@ def _upload(context: RunContext, sku: str) -> Asset:
     return work.asset
 
 
-def _record(
-    context: RunContext, work: SkuWork, asset: Asset, generation: Generation, report: MeshReport
-) -> AssetRecord:
+def record_of(work: SkuWork, asset: Asset, generation: Generation, report: MeshReport, *, standin: bool) -> AssetRecord:
+    """What the library keeps beside a new version: all that a lost registry is rebuilt from."""
     key = asset_key(asset.sku, asset.file)
     return AssetRecord(
         sku=asset.sku,
@@ -59,12 +58,13 @@ def _record(
         size_bytes=generation.raw_size_bytes,
         destinations=work.product.channels,
         concept=work.product.is_concept,
-        standin=context.catalog.is_rehearsal,
+        standin=standin,
         created_at=asset.created_at,
         updated_at=asset.created_at,
         provenance=_provenance(work, generation),
         checks=report.checks,
         picture_key=picture_key(key) if work.picture else "",
+        dimensions_m=declared_size(work.product),
     )
 
 
@@ -84,4 +84,9 @@ def _provenance(work: SkuWork, generation: Generation) -> Provenance:
         ),
         raw_key=generation.raw_key,
         raw_sha256=generation.raw_sha256,
+        raw_size_bytes=generation.raw_size_bytes,
+        base_url=generation.base_url,
+        key_fingerprint=generation.key_fingerprint,
+        ordered_at=generation.created_at,
+        settled_at=generation.settled_at,
     )

@@ -24,8 +24,8 @@ from tests.adapters.picture_server import PictureServer, loopback, sends, servin
 class Digests(dict[str, str]):
     """The permanent memory: the first digest of a file wins."""
 
-    def put(self, file_sha256: str, pixels_sha256: str) -> None:
-        self.setdefault(file_sha256, pixels_sha256)
+    def put(self, file_sha256: str, pixels_sha256: str) -> str:
+        return self.setdefault(file_sha256, pixels_sha256)
 
 
 class Surprise(Digests):

@@ -14,7 +14,10 @@ from tests.s3_server import ACCESS_KEY, REGION, SECRET_KEY, S3Server
 
 pytestmark = pytest.mark.server
 
-OF_THE_DAY = {"created_at", "updated_at", "task_id", "model_seed", "realm", "raw_key"}
+OF_THE_DAY = {
+    *("created_at", "updated_at", "ordered_at", "settled_at", "at"),
+    *("task_id", "model_seed", "realm", "raw_key"),
+}
 """What two paid runs of the same sheet cannot have in common."""
 
 

@@ -15,7 +15,8 @@ from catalog3d.ledger import Outcome
 from catalog3d.product import Severity, ViewSource
 from catalog3d.quality import Check
 from catalog3d.stages.decide import decide
-from catalog3d.stages.planning import make_plan, require_startable, start_run
+from catalog3d.stages.planning import make_plan, note_plan, require_startable, start_run
+from catalog3d.stages.reporting import close_run
 from catalog3d.status import HAS_MODEL, Stage, Status, next_action
 from tests.catalogs import Shop, open_shop
 
@@ -51,6 +52,40 @@ def test_what_an_interrupted_run_left_is_put_right(shop: Shop, made: Callable[[S
         shop.put("A1", left)
         shop.note()
         assert shop.stands("A1").status is true
+
+
+def test_a_decision_that_comes_while_a_run_plans_stays(shop: Shop) -> None:
+    shop.make("A1")
+    planned = make_plan(shop.catalog, shop.request())
+    decide(shop.catalog, "A1", Approval.APPROVED, person="Ada")
+    assert note_plan(shop.catalog, planned) == []
+    assert shop.stands("A1").status is Status.APPROVED
+
+
+def test_a_result_of_another_run_that_comes_while_a_run_plans_stays(shop: Shop) -> None:
+    shop.write({"SKU": "A1", "Image": "missing.png"})
+    planned = make_plan(shop.catalog, shop.request())
+    shop.write({"SKU": "A1"})
+    shop.make("A1")
+    assert note_plan(shop.catalog, planned) == []
+    assert shop.stands("A1").status is Status.GENERATED
+
+
+def test_a_sku_that_leaves_the_sheet_is_named_once_and_keeps_its_model(shop: Shop) -> None:
+    shop.write({"SKU": "A1"}, {"SKU": "B2"})
+    shop.make("A1")
+    shop.make("B2")
+    shop.write({"SKU": "B2"})
+    said = []
+    for number in range(2):
+        planned = start_run(shop.catalog, shop.request(), f"run-{number}")
+        said.append(list(close_run(shop.catalog, f"run-{number}", planned, balance=None).notes))
+    assert said == [["1 SKUs are no longer in sheet.csv: A1."], []]
+    assert shop.stands("A1").status is Status.GENERATED
+    assert len(shop.catalog.registry.catalog.assets("A1")) == 1
+    shop.write({"SKU": "A1"}, {"SKU": "B2"})
+    shop.note()
+    assert shop.stands("A1").sheet == str(shop.sheet)
 
 
 def test_only_a_sku_with_a_stored_model_stands_where_a_model_stands(shop: Shop) -> None:

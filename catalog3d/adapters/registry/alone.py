@@ -2,29 +2,53 @@
 
 from __future__ import annotations
 
-import fcntl
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 from sqlalchemy import Engine, text
+
+from catalog3d.adapters.registry.engine import AWAY, locked_beside
+from catalog3d.errors import TransientError
 
 
 @contextmanager
 def alone(engine: Engine, name: str) -> Iterator[None]:
-    """Wait until nobody else holds this name, and hold it until the block or the process ends."""
+    """Wait until nobody else holds this name, and hold it until the block or the process ends.
+
+    Raises:
+        TransientError: REGISTRY_BUSY, the database did not answer.
+        RunError: REGISTRY_UNREACHABLE, the folder of a SQLite registry cannot be written.
+    """
     if engine.dialect.name == "postgresql":
-        with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-            connection.execute(text("SELECT pg_advisory_lock(hashtext(:name))"), {"name": name})
-            try:
-                yield
-            finally:
-                connection.execute(text("SELECT pg_advisory_unlock(hashtext(:name))"), {"name": name})
+        with _alone_on_server(engine, name):
+            yield
         return
     database = engine.url.database
     if not database or database == ":memory:":
         yield
         return
-    with Path(f"{database}.{name.replace(':', '-')}.lock").open("w") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+    with locked_beside(database, name.replace(":", "-")):
         yield
+
+
+@contextmanager
+def _alone_on_server(engine: Engine, name: str) -> Iterator[None]:
+    with _said_plainly():
+        connection = engine.connect().execution_options(isolation_level="AUTOCOMMIT")
+        connection.detach()  # closed for good below: the server then lets the name go, in whatever state we are
+    with connection:
+        with _said_plainly():
+            connection.execute(text("SELECT pg_advisory_lock(hashtext(:name))"), {"name": name})
+        yield
+
+
+@contextmanager
+def _said_plainly() -> Iterator[None]:
+    try:
+        yield
+    except AWAY as exc:
+        raise TransientError(
+            "The registry's database did not answer.",
+            code="REGISTRY_BUSY",
+            fix="Is it running? Then do the same again: what is done already is not done twice.",
+        ) from exc

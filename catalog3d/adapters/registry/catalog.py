@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import Engine, or_, select, update
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from catalog3d.adapters.registry.engine import read, write
+from catalog3d.adapters.registry.engine import read, serialise, write
 from catalog3d.adapters.registry.ledger import LEASE_S
 from catalog3d.adapters.registry.tables import AssetRow, PictureRow, ProductRow, RunRow
 from catalog3d.adapters.registry.versions import VersionRecord
@@ -26,6 +27,7 @@ class Standing:
     Attributes:
         fields: The product's fields as last read, as JSON values.
         generation_id: The generation of its newest model, or None.
+        revision: Grows with every change of the standing; 0 until there was one.
     """
 
     sku: str
@@ -38,12 +40,18 @@ class Standing:
     sheet: str
     fields: dict[str, Any]
     generation_id: int | None
+    revision: int
     updated_at: datetime
 
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """A new standing of one SKU."""
+    """A new standing of one SKU.
+
+    Attributes:
+        seen: The revision of the standing that this one was thought out from: it changes nothing if another has come
+            since. None where it holds whatever there is.
+    """
 
     sku: str
     status: Status
@@ -51,6 +59,7 @@ class Change:
     reason: str = ""
     message: str = ""
     generation_id: int | None = None
+    seen: int | None = None
 
 
 class CatalogRecord(VersionRecord):
@@ -70,6 +79,7 @@ class CatalogRecord(VersionRecord):
         """Take over the fields of (sku, name, row, sheet, fields) as last read; statuses stay."""
         now = self._clock.now()
         with write(self._engine) as session:
+            serialise(session, self._products)
             there = {
                 row.sku: row for row in session.scalars(select(ProductRow).where(ProductRow.catalog == self._catalog))
             }
@@ -82,19 +92,35 @@ class CatalogRecord(VersionRecord):
                 if (row.name, row.row, row.sheet, row.fields) != (name, row_number, sheet, fields):
                     row.name, row.row, row.sheet, row.fields = name, row_number, sheet, fields
 
-    def change(self, changes: Sequence[Change]) -> None:
+    def leave_sheet(self, sheet: str, skus: Iterable[str]) -> None:
+        """These SKUs are no longer in a sheet: it is told nothing more about them. What they have stays."""
+        gone = set(skus)
+        with write(self._engine) as session:
+            serialise(session, self._products)
+            query = select(ProductRow).where(ProductRow.catalog == self._catalog, ProductRow.sheet == sheet)
+            for row in session.scalars(query):
+                if row.sku in gone:
+                    row.sheet = ""
+
+    def change(self, changes: Sequence[Change]) -> list[str]:
         """Move SKUs to new standings in one transaction.
+
+        Returns:
+            The SKUs that were moved: all but those whose standing is no longer the one that was seen.
 
         Raises:
             RunError: STATUS_ILLEGAL where only a stored model stands and there is none; nothing is written.
         """
-        now = self._clock.now()
+        now, moved = self._clock.now(), []
         with write(self._engine) as session:
+            serialise(session, self._products)
             with_model = self._with_model(session, changes)
             for change in changes:
                 row = session.get(ProductRow, (self._catalog, change.sku))
                 if row is None:
                     raise RunError(f"The registry does not know {change.sku}.", code="SKU_UNKNOWN", sku=change.sku)
+                if change.seen not in {None, row.revision}:
+                    continue
                 if change.status in HAS_MODEL and change.sku not in with_model:
                     raise RunError(
                         f"{change.sku} cannot become {change.status}: no model of it is stored.",
@@ -104,7 +130,9 @@ class CatalogRecord(VersionRecord):
                 row.status, row.stage = change.status.value, change.stage
                 row.reason, row.message = change.reason, change.message
                 row.generation_id = change.generation_id or row.generation_id
-                row.updated_at = now
+                row.revision, row.updated_at = row.revision + 1, now
+                moved.append(change.sku)
+        return moved
 
     def take(self, sku: str, holder: str, *, instead_of: str = "") -> bool:
         """Become the one worker of a SKU; False while somebody else is.
@@ -143,6 +171,7 @@ class CatalogRecord(VersionRecord):
     def renew(self, holder: str) -> None:
         """Push out the expiry of everything a worker holds."""
         with write(self._engine) as session:
+            serialise(session, self._products)
             session.execute(
                 update(ProductRow)
                 .where(ProductRow.catalog == self._catalog, ProductRow.lease_holder == holder)
@@ -165,6 +194,11 @@ class CatalogRecord(VersionRecord):
             request = session.scalars(query.order_by(RunRow.started_at.desc()).limit(1)).first()
             return dict(request) if request is not None else None
 
+    @property
+    def _products(self) -> str:
+        """What changes of several products serialise on: two of them never wait for each other's rows."""
+        return f"products:{self._catalog}"
+
     def _with_model(self, session: Session, changes: Sequence[Change]) -> set[str]:
         """Those of the changed SKUs that have a stored model."""
         query = select(AssetRow.sku).where(AssetRow.catalog == self._catalog, AssetRow.stored).distinct()
@@ -185,10 +219,20 @@ class PixelDigestRecord:
             row = session.get(PictureRow, file_sha256)
             return row.pixels_sha256 if row else None
 
-    def put(self, file_sha256: str, pixels_sha256: str) -> None:
-        with write(self._engine) as session:
-            if session.get(PictureRow, file_sha256) is None:
-                session.add(PictureRow(file_sha256=file_sha256, pixels_sha256=pixels_sha256, seen_at=self._clock.now()))
+    def put(self, file_sha256: str, pixels_sha256: str) -> str:
+        """Keep a digest for good; the first one wins. Returns the one that is kept."""
+        try:
+            with write(self._engine) as session:
+                row = session.get(PictureRow, file_sha256)
+                if row is None:
+                    row = PictureRow(file_sha256=file_sha256, pixels_sha256=pixels_sha256, seen_at=self._clock.now())
+                    session.add(row)
+                return row.pixels_sha256
+        except IntegrityError:
+            kept = self.get(file_sha256)  # another process was faster
+            if kept is None:
+                raise
+            return kept
 
 
 def _standing(row: ProductRow) -> Standing:
@@ -203,5 +247,6 @@ def _standing(row: ProductRow) -> Standing:
         sheet=row.sheet,
         fields=dict(row.fields),
         generation_id=row.generation_id,
+        revision=row.revision,
         updated_at=row.updated_at,
     )

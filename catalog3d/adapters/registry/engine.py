@@ -30,7 +30,7 @@ from catalog3d.errors import RunError, TransientError
 _BUSY_TIMEOUT_S = 30
 
 
-_AWAY = (OperationalError, InterfaceError, InternalError, PoolTimeoutError)
+AWAY = (OperationalError, InterfaceError, InternalError, PoolTimeoutError)
 """What a database says when it is busy, restarting, or out of connections."""
 
 
@@ -82,7 +82,7 @@ def write(engine: Engine) -> Iterator[Session]:
         try:
             with session.begin():
                 yield session
-        except _AWAY as exc:
+        except AWAY as exc:
             raise TransientError("The registry did not answer.", code="REGISTRY_BUSY", fix="Trying again.") from exc
 
 
@@ -92,7 +92,7 @@ def read(engine: Engine) -> Iterator[Session]:
     with Session(engine, expire_on_commit=False) as session:
         try:
             yield session
-        except _AWAY as exc:
+        except AWAY as exc:
             raise TransientError("The registry did not answer.", code="REGISTRY_BUSY", fix="Trying again.") from exc
 
 
@@ -143,19 +143,40 @@ def _config(engine: Engine) -> Config:
 def _upgrade(engine: Engine) -> None:
     config = _config(engine)
     head = ScriptDirectory.from_config(config).get_current_head()
-    with engine.connect() as connection:
-        if MigrationContext.configure(connection).get_current_revision() == head:
-            return
     with _one_at_a_time(engine):
+        with engine.connect() as connection:
+            if MigrationContext.configure(connection).get_current_revision() == head:
+                return
         command.upgrade(config, "head")
 
 
 @contextmanager
 def _one_at_a_time(engine: Engine) -> Iterator[None]:
+    """Around the first connection too: it makes the file and sets its journal mode, for which SQLite does not wait."""
     database = engine.url.database
     if engine.dialect.name != "sqlite" or not database or database == ":memory:":
         yield  # PostgreSQL: the migration environment takes an advisory lock
         return
-    with Path(database + ".upgrade-lock").open("w") as handle:
+    with locked_beside(database, "upgrade"):
+        yield
+
+
+@contextmanager
+def locked_beside(database: str, name: str) -> Iterator[None]:
+    """Hold a lock file beside a SQLite file, exclusively among all processes of this machine.
+
+    Raises:
+        RunError: REGISTRY_UNREACHABLE.
+    """
+    path = Path(f"{database}.{name}.lock")
+    try:
+        handle = path.open("w")
+    except OSError as exc:
+        raise RunError(
+            f"The folder of the registry cannot be written: {path.parent}.",
+            code="REGISTRY_UNREACHABLE",
+            fix="Choose a home that you may write to.",
+        ) from exc
+    with handle:
         fcntl.flock(handle, fcntl.LOCK_EX)
         yield

@@ -10,6 +10,7 @@ from catalog3d.adapters.registry.catalog import CatalogRecord, PixelDigestRecord
 from catalog3d.adapters.registry.engine import open_engine, sqlite_url
 from catalog3d.adapters.registry.ledger import Ledger
 from catalog3d.adapters.registry.lookups import LookupRecord
+from catalog3d.adapters.registry.rebuild import Rebuild
 from catalog3d.adapters.registry.runs import RunRecord
 from catalog3d.home import Home
 from catalog3d.ports import Clock
@@ -25,23 +26,27 @@ class Registry:
     runs: RunRecord
     pixels: PixelDigestRecord
     lookups: LookupRecord
+    rebuild: Rebuild
 
     def close(self) -> None:
         self.engine.dispose()
 
 
-def open_registry(home: Home, url: str, clock: Clock) -> Registry:
+def open_registry(home: Home, url: str, clock: Clock, catalog: str = "") -> Registry:
     """Open (and create or upgrade) the registry of a home.
 
     Args:
         url: CATALOG3D_REGISTRY_URL, or "" for a SQLite file in the home.
+        catalog: Its name there; "" = live or rehearsal, as the home is.
     """
+    catalog = catalog or home.catalog
     engine = open_engine(url or sqlite_url(home.registry_file))
     return Registry(
         engine=engine,
         ledger=Ledger(engine, clock),
-        catalog=CatalogRecord(engine, home.catalog, clock),
-        runs=RunRecord(engine, home.catalog, clock),
+        catalog=CatalogRecord(engine, catalog, clock),
+        runs=RunRecord(engine, catalog, clock),
         pixels=PixelDigestRecord(engine, clock),
         lookups=LookupRecord(engine, clock),
+        rebuild=Rebuild(engine, catalog, clock),
     )

@@ -13,7 +13,6 @@ from sqlalchemy import Engine, select
 from catalog3d.adapters.registry.engine import read, write
 from catalog3d.adapters.registry.tables import RunRow, RunSkuRow
 from catalog3d.errors import RunError
-from catalog3d.home import Catalog
 from catalog3d.ports import Clock
 from catalog3d.status import Stage, Status
 
@@ -67,7 +66,7 @@ class RunSku:
 class RunRecord:
     """The runs of one catalog."""
 
-    def __init__(self, engine: Engine, catalog: Catalog, clock: Clock) -> None:
+    def __init__(self, engine: Engine, catalog: str, clock: Clock) -> None:
         self._engine = engine
         self._catalog = catalog
         self._clock = clock

@@ -1,4 +1,4 @@
-"""The registry's tables. Times are UTC; credits have two decimals; `catalog` is live or rehearsal."""
+"""The registry's tables. Times are UTC; credits have two decimals; `catalog`: see `catalog_name`."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class ProductRow(Base):
     """One SKU: its fields as last read and where it stands."""
 
     __tablename__ = "products"
-    catalog: Mapped[str] = mapped_column(String(16), primary_key=True)
+    catalog: Mapped[str] = mapped_column(String(64), primary_key=True)
     sku: Mapped[str] = mapped_column(String(100), primary_key=True)
     name: Mapped[str] = mapped_column(Text, default="")
     sheet: Mapped[str] = mapped_column(Text, default="")
@@ -66,6 +66,7 @@ class ProductRow(Base):
     lease_holder: Mapped[str] = mapped_column(String(64), default="")
     lease_fence: Mapped[int] = mapped_column(default=0)
     lease_expires_at: Mapped[datetime | None]
+    revision: Mapped[int] = mapped_column(default=0)
     updated_at: Mapped[datetime]
 
 
@@ -165,7 +166,7 @@ class AssetRow(Base):
         UniqueConstraint("catalog", "file", name="uq_asset_file"),
     )
     id: Mapped[int] = mapped_column(primary_key=True)
-    catalog: Mapped[str] = mapped_column(String(16))
+    catalog: Mapped[str] = mapped_column(String(64))
     sku: Mapped[str] = mapped_column(String(100), index=True)
     version: Mapped[int]
     format: Mapped[str] = mapped_column(String(8))
@@ -189,7 +190,7 @@ class DecisionRow(Base):
 
     __tablename__ = "decisions"
     id: Mapped[int] = mapped_column(primary_key=True)
-    catalog: Mapped[str] = mapped_column(String(16))
+    catalog: Mapped[str] = mapped_column(String(64))
     asset_id: Mapped[int] = mapped_column(ForeignKey("assets.id"), index=True)
     sku: Mapped[str] = mapped_column(String(100), index=True)
     decision: Mapped[str] = mapped_column(String(16))
@@ -206,7 +207,7 @@ class PublicationRow(Base):
 
     __tablename__ = "publications"
     id: Mapped[int] = mapped_column(primary_key=True)
-    catalog: Mapped[str] = mapped_column(String(16))
+    catalog: Mapped[str] = mapped_column(String(64))
     asset_id: Mapped[int] = mapped_column(ForeignKey("assets.id"), index=True)
     sku: Mapped[str] = mapped_column(String(100), index=True)
     channel: Mapped[str] = mapped_column(String(32))
@@ -220,7 +221,7 @@ class RunRow(Base):
 
     __tablename__ = "runs"
     run_id: Mapped[str] = mapped_column(String(40), primary_key=True)
-    catalog: Mapped[str] = mapped_column(String(16), index=True)
+    catalog: Mapped[str] = mapped_column(String(64), index=True)
     realm: Mapped[str] = mapped_column(String(80))
     sheet: Mapped[str] = mapped_column(Text)
     request: Mapped[dict[str, Any]] = mapped_column(default=dict)

@@ -16,7 +16,6 @@ from catalog3d.adapters.registry.engine import read, serialise, write
 from catalog3d.adapters.registry.tables import AssetRow, DecisionRow
 from catalog3d.asset import Approval, Asset, Decision, version_in_force
 from catalog3d.errors import ProductError
-from catalog3d.home import Catalog
 from catalog3d.ports import Clock
 from catalog3d.product import Severity
 from catalog3d.quality import Check, MeshReport
@@ -25,7 +24,7 @@ from catalog3d.quality import Check, MeshReport
 class VersionRecord:
     """The versions and decisions of one catalog (live or rehearsal)."""
 
-    def __init__(self, engine: Engine, catalog: Catalog, clock: Clock) -> None:
+    def __init__(self, engine: Engine, catalog: str, clock: Clock) -> None:
         self._engine = engine
         self._catalog = catalog
         self._clock = clock
@@ -36,7 +35,7 @@ class VersionRecord:
         if sku is not None:
             query = query.where(AssetRow.sku == sku)
         with read(self._engine) as session:
-            return [_asset(row) for row in session.scalars(query.order_by(AssetRow.sku, AssetRow.version))]
+            return [asset_of(row) for row in session.scalars(query.order_by(AssetRow.sku, AssetRow.version))]
 
     def newest_assets(self) -> dict[str, Asset]:
         """The highest stored version of each SKU."""
@@ -91,7 +90,7 @@ class VersionRecord:
                 )
                 session.add(row)
                 session.flush()
-            return _asset(row)
+            return asset_of(row)
 
     def note_stored(
         self, asset: Asset, *, key: str, picture_key: str, sha256: str, size_bytes: int, report: MeshReport
@@ -103,7 +102,7 @@ class VersionRecord:
             row.verdict = report.verdict.value
             row.checks = [asdict(check) for check in report.checks]
             row.stored = True
-            return _asset(row)
+            return asset_of(row)
 
     @contextmanager
     def one_decision_at_a_time(self) -> Iterator[None]:
@@ -136,7 +135,7 @@ class VersionRecord:
             row.approval = decision.value
             if decision is Approval.APPROVED:
                 self._supersede_others(session, row)
-            return _asset(row)
+            return asset_of(row)
 
     def decisions(self, sku: str) -> list[Decision]:
         """Every decision about a SKU, oldest first."""
@@ -147,7 +146,7 @@ class VersionRecord:
                 .where(DecisionRow.catalog == self._catalog, DecisionRow.sku == sku)
                 .order_by(DecisionRow.id)
             )
-            return [_decision(row, version) for row, version in rows]
+            return [decision_of(row, version) for row, version in rows]
 
     def rejections(self, sku: str | None = None) -> dict[int, Decision]:
         """Asset id -> its last decision, for the assets that are rejected now; of one SKU or of all."""
@@ -160,7 +159,7 @@ class VersionRecord:
             query = query.where(AssetRow.sku == sku)
         with read(self._engine) as session:
             rows = session.execute(query.order_by(DecisionRow.id))
-            return {row.asset_id: _decision(row, version) for row, version in rows}
+            return {row.asset_id: decision_of(row, version) for row, version in rows}
 
     def _is_followed(self, session: Session, row: AssetRow) -> bool:
         """Whether a later version lies in the library; one that was only reserved, by a run that died, does not count."""
@@ -212,7 +211,7 @@ def _said(row: DecisionRow) -> tuple[Any, ...]:
     return row.decision, row.person, row.reason, row.note, row.asset_sha256
 
 
-def _decision(row: DecisionRow, version: int) -> Decision:
+def decision_of(row: DecisionRow, version: int) -> Decision:
     return Decision(
         sku=row.sku,
         version=version,
@@ -225,7 +224,7 @@ def _decision(row: DecisionRow, version: int) -> Decision:
     )
 
 
-def _asset(row: AssetRow) -> Asset:
+def asset_of(row: AssetRow) -> Asset:
     return Asset(
         id=row.id,
         sku=row.sku,

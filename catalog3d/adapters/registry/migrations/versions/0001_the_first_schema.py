@@ -110,7 +110,7 @@ def upgrade() -> None:
     op.create_table(
         "runs",
         sa.Column("run_id", sa.String(length=40), nullable=False),
-        sa.Column("catalog", sa.String(length=16), nullable=False),
+        sa.Column("catalog", sa.String(length=64), nullable=False),
         sa.Column("realm", sa.String(length=80), nullable=False),
         sa.Column("sheet", sa.Text(), nullable=False),
         sa.Column("request", sa.JSON(), nullable=False),
@@ -137,7 +137,7 @@ def upgrade() -> None:
     op.create_table(
         "assets",
         sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("catalog", sa.String(length=16), nullable=False),
+        sa.Column("catalog", sa.String(length=64), nullable=False),
         sa.Column("sku", sa.String(length=100), nullable=False),
         sa.Column("version", sa.Integer(), nullable=False),
         sa.Column("format", sa.String(length=8), nullable=False),
@@ -167,7 +167,7 @@ def upgrade() -> None:
 
     op.create_table(
         "products",
-        sa.Column("catalog", sa.String(length=16), nullable=False),
+        sa.Column("catalog", sa.String(length=64), nullable=False),
         sa.Column("sku", sa.String(length=100), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("sheet", sa.Text(), nullable=False),
@@ -181,6 +181,7 @@ def upgrade() -> None:
         sa.Column("lease_holder", sa.String(length=64), nullable=False),
         sa.Column("lease_fence", sa.Integer(), nullable=False),
         sa.Column("lease_expires_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("revision", sa.Integer(), nullable=False),
         sa.Column("updated_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["generation_id"],
@@ -194,7 +195,7 @@ def upgrade() -> None:
     op.create_table(
         "decisions",
         sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("catalog", sa.String(length=16), nullable=False),
+        sa.Column("catalog", sa.String(length=64), nullable=False),
         sa.Column("asset_id", sa.Integer(), nullable=False),
         sa.Column("sku", sa.String(length=100), nullable=False),
         sa.Column("decision", sa.String(length=16), nullable=False),
@@ -217,7 +218,7 @@ def upgrade() -> None:
     op.create_table(
         "publications",
         sa.Column("id", sa.Integer(), nullable=False),
-        sa.Column("catalog", sa.String(length=16), nullable=False),
+        sa.Column("catalog", sa.String(length=64), nullable=False),
         sa.Column("asset_id", sa.Integer(), nullable=False),
         sa.Column("sku", sa.String(length=100), nullable=False),
         sa.Column("channel", sa.String(length=32), nullable=False),
