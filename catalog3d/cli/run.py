@@ -14,7 +14,7 @@ from rich.markup import escape
 
 from catalog3d.adapters.local_servers import client_environment, prefect_server
 from catalog3d.adapters.requests import last_sheet, rerun_request, sheet_request
-from catalog3d.adapters.wiring import caps_of, new_run_id, open_catalog
+from catalog3d.adapters.wiring import new_run_id, open_catalog
 from catalog3d.cli.errors import console, print_json, sentence_on_error
 from catalog3d.cli.plan import plan_panel
 from catalog3d.cli.progress import RunProgress
@@ -26,6 +26,7 @@ from catalog3d.request import RunRequest, named_skus
 from catalog3d.settings import prefect_api_url
 from catalog3d.stages.context import OpenCatalog
 from catalog3d.stages.planning import Planned, make_plan, record_run, require_startable
+from catalog3d.stages.preflight import hold_against_funds, stops_over_budget
 from catalog3d.stages.reporting import close_run
 
 StageName = Literal["validate_fields", "generate_model", "validate_mesh", "name_version", "upload_asset"]
@@ -119,8 +120,11 @@ def perform(request: RunRequest, flow_name: str, **parameters: Any) -> RunReport
         announce(out, catalog)
         with out.status("Reading the sheet and its photos"):
             planned = make_plan(catalog, request)
-        out.print(plan_panel(catalog, planned, caps_of(catalog, request)))
-        require_startable(catalog, request, planned)
+        fitted = hold_against_funds(catalog, request, planned.plan)
+        out.print(plan_panel(catalog, planned, fitted, stops=stops_over_budget(catalog, request, planned.plan)))
+        planned = require_startable(catalog, request, planned, fitted)
+        for sentence in planned.notes:
+            out.print(sentence, style="yellow")
         if not planned.plan.todo:
             return _nothing_to_do(catalog, request, planned)
         home = catalog.home

@@ -82,7 +82,11 @@ class Watcher(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class OpenCatalog:
-    """One catalog, opened: everything that planning, deciding and reporting need."""
+    """One catalog, opened: everything that planning, deciding and reporting need.
+
+    Attributes:
+        wallet: Asks the provider for the credits available (blocks); None where nobody is to be asked.
+    """
 
     home: Home
     settings: Settings
@@ -95,6 +99,7 @@ class OpenCatalog:
     pictures: Pictures
     holders: Holders
     clock: Clock
+    wallet: Callable[[], Decimal] | None = None
 
     @property
     def is_rehearsal(self) -> bool:

@@ -117,6 +117,21 @@ def test_problems_stop_at_fifty_with_a_count():
     assert "--json" in text
 
 
+def test_a_field_that_many_rows_leave_blank_is_one_line_that_names_the_rows():
+    blank = {"column": "Material", "value": "", "message": "The material is blank: it is only said."}
+    rows = [problem(row, Severity.WARNING, sku=f"S{row}", **blank) for row in (2, 3, 4, 9)]
+    text = words(problems_table([*rows, problem(5), problem(6)]), 120)
+    assert text.count("The material is blank") == 1
+    assert "4 rows Material ! The material is blank: it is only said. Rows 2 to 4, 9." in text
+    assert text.count("The photo is missing.") == 2
+    assert "2 errors, 4 warnings." in text
+
+
+def test_warnings_about_different_cells_stay_lines_of_their_own():
+    rows = [problem(2, Severity.WARNING, value="a"), problem(3, Severity.WARNING, value="b")]
+    assert "rows" not in words(problems_table(rows))
+
+
 def test_clean_sheet_is_told_so():
     assert "No problem found" in shown(problems_table([]))
     assert "No column was recognised" in shown(mapping_table({}, "team sheet"))
