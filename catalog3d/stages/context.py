@@ -33,6 +33,7 @@ from catalog3d.rules import Rules
 from catalog3d.settings import Settings
 from catalog3d.stages.open_lookups import Lookups
 from catalog3d.status import Stage, Status
+from catalog3d.stop_rules import Charge, Judged
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -174,6 +175,8 @@ class RunContext:
         report: What the run ended with.
         refused: Brief digest -> why the provider did not make it in this run, and the generation that says so: the
             next SKU of the brief shares both.
+        charges: Generation id -> what it cost and was expected to, of the tasks that were settled in this run.
+        judged: Generation id -> how its model was judged, in that order, of the models that are new in this run.
         braked: Whether somebody asked to stop, so that nobody waits for tasks under way.
         lookups: Requests without an answer that are looked for in the account.
         ordered: SKUs that are through generate_model, however it ended.
@@ -202,6 +205,8 @@ class RunContext:
     ended: dict[str, Status] = field(default_factory=dict)
     report: RunReport | None = None
     refused: dict[str, tuple[ProductError, Generation]] = field(default_factory=dict)
+    charges: dict[int, Charge] = field(default_factory=dict)
+    judged: dict[int, Judged] = field(default_factory=dict)
     braked: bool = False
     lookups: Lookups = field(default_factory=Lookups)
     ordered: set[str] = field(default_factory=set)

@@ -7,6 +7,7 @@ import asyncio
 from catalog3d.errors import RunError
 from catalog3d.quality import MeshReport
 from catalog3d.stages.context import RunContext
+from catalog3d.stages.early_stops import note_judged
 from catalog3d.status import Stage
 
 
@@ -20,6 +21,7 @@ async def judge(context: RunContext, sku: str) -> MeshReport:
     work.report = await asyncio.to_thread(
         context.inspector.inspect, work.raw, quality.profile, work.product, limits=quality.limits, picture=picture
     )
+    note_judged(context, work, work.report)
     work.picture = picture if picture.exists() else None
     await asyncio.to_thread(context.catalog.registry.runs.note, context.run_id, sku, stage=Stage.VALIDATE_MESH)
     return work.report
