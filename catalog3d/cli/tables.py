@@ -25,6 +25,7 @@ from catalog3d.wording import (
     Part,
     by_urgency,
     command_for,
+    cost_text,
     credits_text,
     duration_text,
     errors_first,
@@ -37,6 +38,7 @@ from catalog3d.wording import (
 LINES_SHOWN = 40
 PROBLEMS_SHOWN = 50
 RANGES_SHOWN = 12
+CATEGORIES_SHOWN = 12
 WIDE_COLUMNS = 130
 """From here on a file name and a message fit beside each other without breaking words."""
 
@@ -86,7 +88,8 @@ def summary(report: RunReport) -> RenderableType:
         blocks.append(_standin_banner())
     style = "bold yellow" if report.needs_person or not report.all_have_models else "bold green"
     blocks.append(Text(f"{report.sentence} in {duration_text(report.duration_s)}.", style=style))
-    blocks.append(Text(_credits_sentence(report, standin=standin)))
+    blocks.append(Text(f"{cost_text(report)}."))
+    blocks.extend(_category_lines(report))
     blocks.extend(Text.assemble(("! ", _WATCH), _sentence(parts_of(note))) for note in report.notes)
     if report.written_to:
         blocks.append(_place("Results", report.written_to))
@@ -230,11 +233,21 @@ def _standin_banner() -> Panel:
     return Panel(words, border_style=_WATCH, expand=False)
 
 
-def _credits_sentence(report: RunReport, *, standin: bool) -> str:
-    unit = "stand-in credits" if standin else "credits"
-    spent, estimated = credits_text(report.credits_spent), credits_text(report.credits_estimated)
-    left = "balance unknown" if report.balance is None else f"{credits_text(report.balance)} left"
-    return f"{spent} {unit} spent, {estimated} estimated, {left}."
+def _category_lines(report: RunReport) -> Iterable[RenderableType]:
+    """What each category cost, if there is more than one to compare."""
+    costs = [cost for cost in report.categories if cost.estimated or cost.spent]
+    if len(report.categories) < 2 or not costs:
+        return
+    table = _table()
+    table.add_column("Category", max_width=40, overflow="fold")
+    for name in ("SKUs", "Models paid", "Estimated", "Spent"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for cost in costs[:CATEGORIES_SHOWN]:
+        figures = (str(cost.skus), str(cost.models), credits_text(cost.estimated), credits_text(cost.spent))
+        table.add_row(_cell(cost.category or "–", 60), *figures)  # noqa: RUF001 - an en dash is meant
+    yield table
+    if len(costs) > CATEGORIES_SHOWN:
+        yield Text(f"and {plural(len(costs) - CATEGORIES_SHOWN, 'more category', 'more categories')}", style=_QUIET)
 
 
 def _place(label: str, location: str) -> Text:
