@@ -13,7 +13,7 @@ from enum import StrEnum
 
 from catalog3d.plan import Plan, PlanItem
 from catalog3d.status import HAS_MODEL, Status
-from catalog3d.wording import credits_text
+from catalog3d.wording import credits_text, plural
 
 
 class Purse(StrEnum):
@@ -117,6 +117,23 @@ def fit(plan: Plan, funds: Funds) -> Fit:
     return Fit(funds=funds, wanted=plan.credits, plan=Plan(items=tuple(items)), waiting=waiting, missing=missing)
 
 
+_NAMES = {Purse.RUN: "the budget of this run", Purse.DAY: "the budget of the day", Purse.WALLET: "the Tripo wallet"}
+
+
+def waits(fitted: Fit) -> str:
+    """A sentence about what does not fit, and how many credits are missing where; "" if all of it does."""
+    if fitted.binds is None:
+        return ""
+    short = " and ".join(f"{credits_text(missing)} in {_NAMES[purse]}" for purse, missing in fitted.missing.items())
+    studio = " (credits of Tripo Studio are not API credits)" if Purse.WALLET in fitted.missing else ""
+    waiting, paid = len(fitted.waiting), fitted.plan.generations
+    now = f"{plural(paid, 'model')} for {credits_text(fitted.plan.credits)} credits" if paid else "no model"
+    return (
+        f"The limit is the {fitted.binds.limit}: {short} are missing{studio}, so {plural(waiting, 'SKU')} "
+        f"wait{'s' if waiting == 1 else ''}; {now} can be paid now, by priority and then in the sheet's order."
+    )
+
+
 def _costs(group: str, price: Decimal, funds: Funds) -> dict[Purse, Decimal]:
     """What each purse would have to give: the day holds for an unsent order already what was reserved for it."""
     reserved = min(funds.reserved.get(group, Decimal(0)), price)
@@ -148,8 +165,6 @@ def _held_back(item: PlanItem, purse: Purse, left: Decimal, size: Decimal, missi
         f"It costs {credits_text(item.credits)} credits, and of the {credits_text(size)} {where[purse]}, "
         f"{credits_text(left)} are left for it. For all of this plan {credits_text(missing)} credits are missing."
     )
-    if purse is Purse.WALLET:
-        message += " Credits of Tripo Studio are not API credits."
     return replace(
         item,
         do=False,

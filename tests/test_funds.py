@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog3d.funds import Funds, Purse, fit
+from catalog3d.funds import Funds, Purse, fit, waits
 from catalog3d.plan import Plan, PlanItem
 from catalog3d.status import Status
 
@@ -55,6 +55,8 @@ def test_what_costs_nothing_is_done_whatever_the_purses_hold() -> None:
     fitted = fit(plan, funds(run=0, wallet=Decimal(0)))
     assert [item.sku for item in fitted.plan.todo] == ["B"]
     assert fitted.plan.items[2] == plan.items[2]
+    assert "no model can be paid now" in waits(fitted)
+    assert waits(fit(plan, funds())) == ""
 
 
 def test_a_dear_product_does_not_hold_up_the_ones_behind_it() -> None:
@@ -69,7 +71,10 @@ def test_a_wallet_that_is_too_small_is_named_as_such() -> None:
     assert (held.reason, fitted.binds) == ("NO_CREDITS", Purse.WALLET)
     assert fitted.missing == {Purse.WALLET: Decimal("14.50")}
     assert "of the 45.50 in the Tripo wallet, 15.50 are left" in held.message
-    assert "Studio are not API credits" in held.message
+    assert waits(fitted) == (
+        "The limit is the wallet: 14.50 in the Tripo wallet are missing (credits of Tripo Studio are not API credits), "
+        "so 1 SKU waits; 1 model for 30 credits can be paid now, by priority and then in the sheet's order."
+    )
 
 
 def test_an_order_of_today_that_was_never_sent_is_not_counted_twice_against_the_day() -> None:

@@ -15,7 +15,7 @@ from catalog3d.cli.errors import COULD_NOT_START, console, print_json, sentence_
 from catalog3d.cli.plan import estimate, plan_panel
 from catalog3d.cli.run import announce, existing
 from catalog3d.cli.tables import mapping_table, problems_table
-from catalog3d.funds import Fit
+from catalog3d.funds import Fit, waits
 from catalog3d.request import RunRequest
 from catalog3d.stages.context import OpenCatalog
 from catalog3d.stages.planning import Planned, make_plan
@@ -59,11 +59,14 @@ def _say_price(out: Console, catalog: OpenCatalog, request: RunRequest, planned:
     if stops:
         sheet = shlex.quote(Path(planned.reading.sheet).name)
         out.print(
-            f"[yellow]Limit[/] budget: a run without a budget of its own stops above "
+            f"The limit is the budget: a run without a budget of its own stops above "
             f"{credits_text(fitted.funds.run)} credits and spends nothing. "
             f"`catalog3d run {escape(plain(sheet))} --budget {fitted.wanted}` makes all of it; "
-            "a smaller budget is used by priority and then in the sheet's order."
+            "a smaller budget is used by priority and then in the sheet's order.",
+            style="yellow",
         )
+    elif fitted.waiting:
+        out.print(waits(fitted), style="yellow")
     for sentence in words_to_come(catalog, planned.plan):
         out.print(sentence, style="yellow")
 

@@ -29,7 +29,7 @@ def plan_panel(catalog: OpenCatalog, planned: Planned, fitted: Fit, *, stops: bo
 
     Args:
         planned: The whole plan, before it was held against its funds.
-        stops: Whether it would not start at all, so that nothing needs to be said about what is paid now.
+        stops: Whether it would not start at all, so that nobody waits while others are paid.
     """
     lines: list[RenderableType] = [
         Text.from_markup(f"[bold]Sheet[/] {escape(planned.reading.sheet)}: {', '.join(_rows(planned))}"),
@@ -40,8 +40,6 @@ def plan_panel(catalog: OpenCatalog, planned: Planned, fitted: Fit, *, stops: bo
         lines.append(Text.from_markup(f"[yellow]{stale} stale[/]: `catalog3d rerun --stale` orders new models"))
     if planned.plan.todo:
         lines.extend(Text.from_markup(line) for line in _money(catalog, planned.plan, fitted))
-    if fitted.waiting and not stops:
-        lines.append(Text.from_markup(_waits(fitted)))
     if not catalog.is_rehearsal:
         lines.extend(Text(line, style="dim") for line in bills(planned.plan, None if stops else fitted))
     return Group(*lines)
@@ -122,21 +120,6 @@ def _wallet(funds: Funds) -> str:
 def _budgets(funds: Funds) -> str:
     used = f", {credits_text(funds.day_used)} of it used or reserved today" if funds.day_used else ""
     return f"budget {credits_text(funds.run)} this run, {credits_text(funds.day)} a day{used}"
-
-
-_PURSES = {Purse.RUN: "the budget of this run", Purse.DAY: "the budget of the day", Purse.WALLET: "the Tripo wallet"}
-
-
-def _waits(fitted: Fit) -> str:
-    short = " and ".join(f"{credits_text(missing)} in {_PURSES[purse]}" for purse, missing in fitted.missing.items())
-    paid = fitted.plan.generations
-    now = f"{plural(paid, 'model')} for {credits_text(fitted.plan.credits)} credits" if paid else "no model"
-    studio = " (credits of Tripo Studio are not API credits)" if Purse.WALLET in fitted.missing else ""
-    waiting, limit = len(fitted.waiting), fitted.binds.limit if fitted.binds else ""
-    return (
-        f"[yellow]Limit[/] {limit}: {short} are missing{studio}, so {plural(waiting, 'SKU')} "
-        f"wait{'s' if waiting == 1 else ''}; {now} can be paid now, by priority and then in the sheet's order"
-    )
 
 
 def estimate(catalog: OpenCatalog, plan: Plan) -> Forecast:

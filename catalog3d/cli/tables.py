@@ -236,7 +236,7 @@ def _standin_banner() -> Panel:
 def _category_lines(report: RunReport) -> Iterable[RenderableType]:
     """What each category cost, if there is more than one to compare."""
     costs = [cost for cost in report.categories if cost.estimated or cost.spent]
-    if len(report.categories) < 2 or not costs:
+    if len(costs) < 2:
         return
     table = _table()
     table.add_column("Category", max_width=40, overflow="fold")

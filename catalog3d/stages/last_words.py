@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from catalog3d.adapters.registry.catalog import Change
 from catalog3d.errors import RunError
-from catalog3d.ledger import SLOT_STATES, Generation
+from catalog3d.ledger import SLOT_STATES, Generation, Outcome
 from catalog3d.stages.context import RunContext
 from catalog3d.status import Status
 from catalog3d.stop_rules import price_note
@@ -51,8 +51,9 @@ def _missing(context: RunContext) -> str:
     cost = f"{'it costs' if len(prices) == 1 else 'they cost'} {credits_text(rest)} credits"
     if context.balance is None:
         return f"{what}: {cost}, and what the wallet holds is not known."
-    missing = max(rest - context.balance, Decimal(0))
-    return f"{what}: {cost}, the wallet holds {credits_text(context.balance)}, so {credits_text(missing)} are missing."
+    missing = rest - context.balance
+    lacks = f", so {credits_text(missing)} are missing" if missing > 0 else ""
+    return f"{what}: {cost}, the wallet holds {credits_text(context.balance)}{lacks}."
 
 
 def _unpaid(context: RunContext) -> dict[str, Decimal]:
@@ -69,9 +70,9 @@ def _unpaid(context: RunContext) -> dict[str, Decimal]:
 
 
 def _is_paid(generation: Generation | None, run_id: str) -> bool:
-    """Whether it costs this plan nothing more: made, perhaps being made, or tried by this run and failed."""
+    """Whether it costs this plan nothing more: made, perhaps being made, or tried by this run and not to be had."""
     if generation is None:
         return False
     if generation.state in SLOT_STATES or generation.succeeded:
         return True
-    return generation.run_id == run_id and bool(generation.task_id)
+    return generation.run_id == run_id and generation.outcome in (Outcome.FAILED, Outcome.REFUSED)

@@ -12,7 +12,7 @@ from typing import Any
 from catalog3d.adapters.registry.catalog import Change, Standing
 from catalog3d.adapters.registry.runs import RunSku
 from catalog3d.errors import RunError
-from catalog3d.funds import Fit
+from catalog3d.funds import Fit, waits
 from catalog3d.ledger import Generation
 from catalog3d.plan import Known, Plan, PlanItem, Terms, plan_invalid, plan_product
 from catalog3d.product import Product, SheetReading
@@ -33,7 +33,7 @@ class Planned:
 
     Attributes:
         first_of_realm: Whether the registry has no generation at all of who makes the models now.
-        notes: Sentences for whoever reads the run, such as what is said once for an account.
+        notes: Sentences for whoever reads the run, such as who waits for money.
     """
 
     reading: SheetReading
@@ -106,7 +106,8 @@ def require_startable(
         )
     fitted = fitted or hold_against_funds(catalog, request, plan)
     require_payable(fitted)
-    return replace(planned, plan=fitted.plan, notes=first_words(catalog, fitted.plan))
+    notes = (waits(fitted), *first_words(catalog, fitted.plan))
+    return replace(planned, plan=fitted.plan, notes=tuple(note for note in notes if note))
 
 
 def record_run(catalog: OpenCatalog, request: RunRequest, planned: Planned, run_id: str) -> None:

@@ -65,7 +65,7 @@ def test_money_that_runs_out_binds_before_time_does(
         monkeypatch.setenv(setting, "90")
     found = document()
     assert (found["credits_estimated"], found["limit"]) == (120.0, limit)
-    assert f"Limit {limit}" in checked().stderr
+    assert f"The limit is the {limit}" in checked().stderr
 
 
 def test_what_can_be_paid_now_and_what_is_missing_is_said(sheet: Path, monkeypatch: pytest.MonkeyPatch) -> None:
