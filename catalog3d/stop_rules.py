@@ -49,11 +49,10 @@ def price_drift(charges: Iterable[Charge]) -> RunError | None:
     if len(above) < MOST_ABOVE_ESTIMATE:
         return None
     return RunError(
-        f"Tripo charges more than the price list of {PRICES_DATED} says: {_compared(above)}. Nothing new is ordered; "
-        "what is paid is finished.",
+        f"Tripo charges more than the price list of {PRICES_DATED} says: {_compared(above)}.",
         code="PRICE_DRIFT",
-        fix="Compare with Tripo's price page and install a catalog3d with the new prices. Running again orders at the "
-        "new price, and stops after three more.",
+        fix="What is paid is finished. Compare with Tripo's price page and install a catalog3d with the new prices; "
+        "running again orders at the new price, and stops after three more.",
     )
 
 
@@ -80,11 +79,10 @@ def bad_batch(judged: Sequence[Judged]) -> RunError | None:
         return None
     code, count = Counter(model.blocked_by for model in blocked).most_common(1)[0]
     return RunError(
-        f"{len(blocked)} of the first {len(first)} models cannot be used as they are ({code} blocks {count} of them). "
-        "Nothing new is ordered; what is paid is finished.",
+        f"{len(blocked)} of the first {len(first)} models cannot be used as they are ({code} blocks {count} of them).",
         code="BAD_BATCH",
-        fix="Look at them in the report: correct the photos or `tripo:` in catalog.yaml if the models are wrong, or "
-        "`quality:` if its limits are too strict. Running again goes on, and counts anew.",
+        fix="What is paid is finished. Look at the first models in the report: correct the photos or `tripo:` in catalog.yaml if the models are wrong, or "
+        "`quality:` if its limits are too strict. Running again goes on and counts anew.",
     )
 
 
