@@ -77,6 +77,16 @@ def test_what_can_be_paid_now_and_what_is_missing_is_said(sheet: Path, monkeypat
     assert "A4: waits (30.00 credits, NO_CREDITS)" in said
 
 
+def test_a_run_above_the_standing_cap_prints_its_plan_and_stops(sheet: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CATALOG3D_BUDGET__RUN", "90")
+    said = CliRunner().invoke(app, ["run", "sheet.csv"], env={"COLUMNS": "200"})
+    assert said.exit_code == 2
+    assert said.stderr.index("at most 120 credits (1.20 USD") < said.stderr.index("OVER_BUDGET")
+    assert "--budget 120" in said.stderr
+    assert "no commercial rights" not in said.stderr
+    assert "`catalog3d run sheet.csv --budget 120` makes all of it" in checked().stderr
+
+
 def test_offline_prices_without_asking_anybody(sheet: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("catalog3d.adapters.wiring.wallet_of", lambda _settings: pytest.fail("somebody was asked"))
     assert document("--offline")["credits_estimated"] == 120.0
