@@ -126,7 +126,7 @@ def perform(request: RunRequest, flow_name: str, **parameters: Any) -> RunReport
         for sentence in planned.notes:
             out.print(sentence, style="yellow")
         if not planned.plan.todo:
-            return _nothing_to_do(catalog, request, planned)
+            return _nothing_to_do(catalog, request, planned, fitted.funds.wallet)
         home = catalog.home
     return _in_flow(home, out, flow_name, parameters)
 
@@ -137,10 +137,10 @@ def announce(out: Console, catalog: OpenCatalog) -> None:
     out.print(f"[bold]Home[/] {escape(str(catalog.home.root))}  ({kind})", soft_wrap=True)
 
 
-def _nothing_to_do(catalog: OpenCatalog, request: RunRequest, planned: Planned) -> RunReport:
+def _nothing_to_do(catalog: OpenCatalog, request: RunRequest, planned: Planned, balance: Decimal | None) -> RunReport:
     run_id = new_run_id()
     record_run(catalog, request, planned, run_id)
-    return close_run(catalog, run_id, planned, balance=None)
+    return close_run(catalog, run_id, planned, balance=balance, notes=planned.notes)
 
 
 def _in_flow(home: Home, out: Console, flow_name: str, parameters: dict[str, Any]) -> RunReport:

@@ -87,6 +87,19 @@ def test_a_run_above_the_standing_cap_prints_its_plan_and_stops(sheet: Path, mon
     assert "`catalog3d run sheet.csv --budget 120` makes all of it" in checked().stderr
 
 
+def test_a_day_that_is_used_up_ends_a_run_with_a_report_of_who_waits(
+    sheet: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CATALOG3D_BUDGET__DAY", "29")
+    holding(monkeypatch, 500)
+    said = CliRunner().invoke(app, ["run", "sheet.csv", "--json"], env={"COLUMNS": "200"})
+    found = json.loads(said.stdout)
+    assert (said.exit_code, found["counts"]) == (1, {"ready": 4})
+    assert found["credits"] == {"estimated": 0.0, "spent": 0.0, "balance": 500.0}
+    assert {sku["reason"] for sku in found["skus"]} == {"OVER_BUDGET"}
+    assert "91 in the budget of the day are missing, so 4 SKUs wait; no model can be paid now" in found["notes"][0]
+
+
 def test_offline_prices_without_asking_anybody(sheet: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("catalog3d.adapters.wiring.wallet_of", lambda _settings: pytest.fail("somebody was asked"))
     assert document("--offline")["credits_estimated"] == 120.0

@@ -30,6 +30,7 @@ class Story:
     empty_wallet: Said
     paid: int
     ran_dry: Said
+    dearer: Said
 
 
 @pytest.fixture(scope="module")
@@ -43,7 +44,12 @@ def story(tmp_path_factory: pytest.TempPathFactory, new_provider: Callable[..., 
         "small_wallet": team("run", "sheet.csv", "--json"),
         "empty_wallet": team("run", "sheet.csv", "--json"),
     }
-    return Story(**seen, paid=tripo.stats()["paid"], ran_dry=_ran_dry(folder / "dry", new_provider()))
+    return Story(
+        **seen,
+        paid=tripo.stats()["paid"],
+        ran_dry=_ran_dry(folder / "dry", new_provider()),
+        dearer=_dearer(folder / "dearer", new_provider()),
+    )
 
 
 def _ran_dry(folder: Path, tripo: Provider) -> Said:
@@ -51,6 +57,14 @@ def _ran_dry(folder: Path, tripo: Provider) -> Said:
     tripo.fault("reject:2010", times=0, every=2)
     team: Team = make_team(folder, **with_tripo(tripo.url))
     return team("run", "sheet.csv", "--json")
+
+
+def _dearer(folder: Path, tripo: Provider) -> Said:
+    """A run that orders one model after the other at a provider whose prices rose since the list was copied."""
+    team = make_team(folder, CATALOG3D_TRIPO__CONCURRENCY="1", **with_tripo(tripo.url))
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr("catalog3d.standin.orders.price", lambda *_request: Decimal(45))
+        return team("run", "sheet.csv", "--json")
 
 
 def reasons(said: Said) -> dict[str, str]:
@@ -104,3 +118,13 @@ def test_a_wallet_that_runs_dry_keeps_what_is_paid_and_tells_what_is_missing(sto
     assert "Studio are not API credits" in notes
     assert f"of this plan are not paid yet: they cost {WHOLE - spent:.0f} credits" in notes
     assert {reason for reason in reasons(said).values() if reason != "generated"} == {"NO_CREDITS"}
+
+
+def test_prices_that_rose_stop_a_run_after_three_models_and_all_others_say_why(story: Story) -> None:
+    said = story.dearer
+    assert said.code == 1
+    assert said.json["credits"]["spent"] == 3 * 45.0
+    assert sum(sku["credits"] > 0 for sku in said.json["skus"]) == 3
+    assert {reason for reason in reasons(said).values() if reason != "generated"} == {"PRICE_DRIFT"}
+    assert {sku["status"] for sku in said.json["skus"]} == {"generated", "ready", "invalid"}
+    assert "45 instead of 30 credits" in " ".join(said.json["notes"])
