@@ -57,11 +57,12 @@ def _say_price(out: Console, catalog: OpenCatalog, request: RunRequest, planned:
     stops = stops_over_budget(catalog, request, planned.plan)
     out.print(plan_panel(catalog, planned, fitted, stops=stops))
     if stops:
-        sheet = shlex.quote(Path(planned.reading.sheet).name)
+        path = Path(planned.reading.sheet)
+        sheet = shlex.quote(str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path))
         out.print(
             f"The limit is the budget: a run without a budget of its own stops above "
             f"{credits_text(fitted.funds.run)} credits and spends nothing. "
-            f"`catalog3d run {escape(plain(sheet))} --budget {fitted.wanted}` makes all of it; "
+            f"`catalog3d run {escape(plain(sheet, 400))} --budget {fitted.wanted}` makes all of it; "
             "a smaller budget is used by priority and then in the sheet's order.",
             style="yellow",
         )
