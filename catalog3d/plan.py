@@ -82,17 +82,32 @@ class Plan:
         return tuple(item for item in self.items if item.do)
 
     @property
-    def credits(self) -> Decimal:
-        """What the run may bill: each price group once."""
+    def prices(self) -> dict[str, Decimal]:
+        """Price group -> what it costs, of those that cost something."""
         groups: dict[str, Decimal] = {}
         for item in self.todo:
-            groups[item.price_group] = max(item.credits, groups.get(item.price_group, Decimal(0)))
-        return sum(groups.values(), Decimal(0))
+            if item.credits:
+                groups[item.price_group] = max(item.credits, groups.get(item.price_group, Decimal(0)))
+        return groups
+
+    @property
+    def bills(self) -> dict[str, Decimal]:
+        """SKU -> what is billed for it: the first of a price group pays for all of them."""
+        payers: dict[str, str] = {}
+        for item in self.todo:
+            if item.credits:
+                payers.setdefault(item.price_group, item.sku)
+        return {payers[group]: price for group, price in self.prices.items()}
+
+    @property
+    def credits(self) -> Decimal:
+        """What the run may bill: each price group once."""
+        return sum(self.prices.values(), Decimal(0))
 
     @property
     def generations(self) -> int:
         """How many paid tasks the run may start."""
-        return len({item.price_group for item in self.todo if item.credits})
+        return len(self.prices)
 
 
 def resting_status(asset: Asset, published: bool = False) -> Status:

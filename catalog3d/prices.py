@@ -35,6 +35,15 @@ _INPUTS = {"image-to-model": "image", "multiview-to-model": "image", "text-to-mo
 _SWITCHES = {"quad": 5, "smart_low_poly": 10, "generate_parts": 20}
 _DETAILED_GEOMETRY = 20
 
+_PRICED = frozenset({"texture", "pbr", "texture_quality", "geometry_quality", *_SWITCHES})
+# Options of a generation that the price list does not name: they change the model and not its price.
+_FREE = frozenset(
+    {
+        "auto_size", "compress", "delight", "enable_image_autofix", "export_orientation", "export_uv", "face_limit",
+        "negative_prompt", "orientation", "texture_alignment", "texture_version",
+    }
+)  # fmt: skip
+
 _CONVERT, _CONVERT_CHANGED = 5, 10
 # A value other than these makes a conversion a priced one. Other options (bake, pack_uv, fbx_preset ...) do not.
 _CONVERT_DEFAULTS: dict[str, Any] = {
@@ -80,9 +89,12 @@ def price_of(brief: Brief) -> Decimal:
     """Credits that one brief is expected to cost.
 
     Raises:
-        ProductError: PRICE_UNKNOWN.
+        ProductError: PRICE_UNKNOWN; also for an option of which the list does not say whether it costs something.
     """
-    return price(brief.endpoint, brief.model, dict(brief.params))
+    params = dict(brief.params)
+    for name in sorted(set(params) - _PRICED - _FREE):
+        raise _unknown(brief.endpoint, brief.model, f"with the option {name}")
+    return price(brief.endpoint, brief.model, params)
 
 
 def family_of(model: str) -> str:

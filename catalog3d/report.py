@@ -24,6 +24,8 @@ class SkuLine:
         photo: The view it was made from, as a local file; None for a prompt or when it cannot be shown.
         picture: The model's picture as a local file, or None.
         planned: Whether this run had something to do about it.
+        category: As the sheet has it.
+        estimated: What this run would bill for it; the first SKU of a shared model pays.
         credits: What this run paid for it.
         attempts: Paid requests for its brief so far.
     """
@@ -42,6 +44,8 @@ class SkuLine:
     location: str = ""
     sha256: str = ""
     size_bytes: int = 0
+    category: str = ""
+    estimated: Decimal = Decimal(0)
     credits: Decimal = Decimal(0)
     task_id: str = ""
     attempts: int = 0
@@ -61,12 +65,30 @@ class SkuLine:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CategoryCost:
+    """What one category of a run was expected to cost, and what it cost.
+
+    Attributes:
+        category: "" for products without one.
+        models: How many models of it the run paid for.
+    """
+
+    category: str
+    skus: int
+    models: int
+    estimated: Decimal
+    spent: Decimal
+
+
+@dataclass(frozen=True, kw_only=True)
 class RunReport:
     """A whole run.
 
     Attributes:
         generator: `tripo` or `standin`.
         balance: Credits left at the provider, None if unknown.
+        spent_so_far: Credits charged in all runs of this catalog and account.
+        approved: Assets of this catalog that are approved now.
         problems: Of the sheet's rows, warnings included.
         html: Path of report.html, "" if there is none.
         written_to: The sheet file that got the results, "" if none was written.
@@ -82,6 +104,8 @@ class RunReport:
     credits_estimated: Decimal
     credits_spent: Decimal
     balance: Decimal | None
+    spent_so_far: Decimal = Decimal(0)
+    approved: int = 0
     lines: tuple[SkuLine, ...]
     problems: tuple[RowProblem, ...] = ()
     html: str = ""
@@ -92,6 +116,34 @@ class RunReport:
     def counts(self) -> dict[str, int]:
         """How many SKUs stand where; statuses that nobody has are left out."""
         return dict(Counter(line.status.value for line in self.lines))
+
+    @property
+    def credits_difference(self) -> Decimal:
+        """Spent less estimated: below zero where something cost less, or was not ordered."""
+        return self.credits_spent - self.credits_estimated
+
+    @property
+    def categories(self) -> tuple[CategoryCost, ...]:
+        """By category, dearest first; credits of a shared model count for the SKU that was billed."""
+        named: dict[str, list[SkuLine]] = {}
+        for line in self.lines:
+            named.setdefault(line.category.casefold(), []).append(line)
+        costs = [
+            CategoryCost(
+                category=lines[0].category,
+                skus=len(lines),
+                models=sum(line.credits > 0 for line in lines),
+                estimated=sum((line.estimated for line in lines), Decimal(0)),
+                spent=sum((line.credits for line in lines), Decimal(0)),
+            )
+            for lines in named.values()
+        ]
+        return tuple(sorted(costs, key=lambda cost: (-cost.spent, -cost.estimated, cost.category)))
+
+    @property
+    def credits_per_approved(self) -> Decimal | None:
+        """What one approved model has cost so far, all attempts counted; None as long as there is none."""
+        return self.spent_so_far / self.approved if self.approved else None
 
     @property
     def needs_person(self) -> tuple[SkuLine, ...]:
@@ -129,6 +181,18 @@ class RunReport:
             "duration_s": round(self.duration_s, 2),
             "report": self.html,
             "skus": [_line_json(line) for line in self.lines],
+            "categories": [
+                {
+                    "category": cost.category,
+                    "skus": cost.skus,
+                    "models": cost.models,
+                    "estimated": _credits(cost.estimated),
+                    "spent": _credits(cost.spent),
+                }
+                for cost in self.categories
+            ],
+            "credits_per_approved": None if self.credits_per_approved is None else _credits(self.credits_per_approved),
+            "notes": list(self.notes),
         }
 
 

@@ -54,6 +54,8 @@ NEXT_ACTIONS: dict[str, str] = {
     "OTHER_KEY": "Add the key that made it to CATALOG3D_TRIPO__PREVIOUS_API_KEYS, and run again: nothing is paid again.",
     "OVER_BUDGET": "Raise the budget, or let the next run go on.",
     "NO_CREDITS": "Buy API credits (Studio credits do not count), and run again.",
+    "PRICE_DRIFT": "Compare with Tripo's price page; running again orders at the new price.",
+    "BAD_BATCH": "Look at the first models in the report before more are ordered, then run again.",
     "RUN_STOPPED": "Run again: it goes on where it stopped.",
     "TAKEN": "Another run is working on it.",
     "TASK_FAILED": "Try another photo; `catalog3d rerun --sku SKU` tries the same one again.",

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from catalog3d.product import RowProblem, Severity
-from catalog3d.report import SkuLine
+from catalog3d.report import RunReport, SkuLine
 from catalog3d.status import Status
 
 SYMBOLS: dict[Status, str] = {
@@ -58,6 +58,21 @@ def credits_text(value: Decimal | None) -> str:
         return "unknown"
     rounded = round(value, 2)
     return f"{rounded:,.0f}" if rounded == int(rounded) else f"{rounded:,.2f}"
+
+
+def cost_text(report: RunReport) -> str:
+    """Credits of a run: spent against estimated, what is left, and what an approved model has cost so far."""
+    unit = "stand-in credits" if report.generator == "standin" else "credits"
+    spent, estimated = credits_text(report.credits_spent), credits_text(report.credits_estimated)
+    difference = report.credits_difference
+    if difference:
+        estimated = f"{estimated} estimated ({credits_text(abs(difference))} {'more' if difference > 0 else 'less'})"
+    else:
+        estimated += " estimated"
+    left = "balance unknown" if report.balance is None else f"{credits_text(report.balance)} left"
+    each = report.credits_per_approved
+    so_far = "no approved model yet" if each is None else f"{credits_text(each)} per approved model so far"
+    return f"{spent} {unit} spent, {estimated}, {left}; {so_far}"
 
 
 def duration_text(seconds: float) -> str:

@@ -169,7 +169,8 @@ class Shop:
 
 
 def with_key(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The environment of a team that pays Tripo."""
+    """The environment of a team that pays Tripo, and a wallet that holds enough without asking anybody."""
+    monkeypatch.setattr("catalog3d.adapters.wiring.wallet_of", lambda _settings: lambda: Decimal(10**6))
     monkeypatch.setenv("CATALOG3D_TRIPO__API_KEY", "tsk_catalogs")
     monkeypatch.setenv("CATALOG3D_TRIPO__ACCOUNT", "test")
 

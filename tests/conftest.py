@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,9 +35,9 @@ def new_provider(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[
     """Starts stand-ins that play Tripo: real servers on loopback, whose models are boxes."""
     with ExitStack() as stack:
 
-        def start(time_scale: float = 0.005) -> Provider:
+        def start(time_scale: float = 0.005, **how: Any) -> Provider:
             state: Path = tmp_path_factory.mktemp("provider")
-            server = stack.enter_context(served(state, keys=(KEY,), time_scale=time_scale))
+            server = stack.enter_context(served(state, keys=(KEY,), time_scale=time_scale, **how))
             return Provider(url=server.url)
 
         yield start

@@ -4,7 +4,7 @@ from decimal import Decimal
 
 import pytest
 
-from catalog3d.brief import Picture, make_brief
+from catalog3d.brief import Brief, Picture, make_brief
 from catalog3d.errors import ProductError
 from catalog3d.prices import family_of, price, price_of
 from catalog3d.rules import TripoRules
@@ -76,3 +76,24 @@ def test_brief_is_priced_by_its_own_parameters():
 
 def test_family_names_only_priced_models():
     assert [family_of(model) for model in (H31, "P1-20260311", "P2-20260801", "P3-20990101")] == ["H", "P1", "P2", ""]
+
+
+def test_every_option_that_the_rules_can_send_has_a_price_or_is_known_to_be_free() -> None:
+    every: dict[str, object] = {
+        "texture_alignment": "geometry",
+        "geometry_quality": "detailed",
+        "delight": True,
+        "face_limit": 500,
+    }
+    rules = TripoRules.model_validate(every)
+    assert None not in rules.model_dump().values()
+    assert price_of(make_brief(rules, (Picture(slot="front", pixels_sha256="a" * 64),))) == Decimal(50)
+
+
+def test_an_option_that_the_price_list_does_not_know_is_refused_with_its_name_and_the_models() -> None:
+    brief = Brief(endpoint="image-to-model", model=H31, params=(("hologram", True),))
+    with pytest.raises(ProductError) as refused:
+        price_of(brief)
+    assert refused.value.code == "PRICE_UNKNOWN"
+    assert f"image-to-model {H31} with the option hologram" in refused.value.message
+    assert "price list names" in refused.value.fix

@@ -9,6 +9,7 @@ from catalog3d.status import Stage, Status
 from tests.sample_report import full_report, run_report, sku_line
 
 RUN_KEYS = ["run_id", "generator", "home", "counts", "credits", "duration_s", "report", "skus"]
+BEYOND_THE_CONTRACT = ["categories", "credits_per_approved", "notes"]
 SKU_KEYS = [
     *("sku", "status", "stage", "reason", "message", "version", "file", "key", "sha256", "size_bytes"),
     *("credits", "task_id", "attempts"),
@@ -17,7 +18,7 @@ SKU_KEYS = [
 
 def test_json_has_exactly_the_keys_of_the_contract(tmp_path):
     document = full_report(tmp_path).as_json()
-    assert list(document) == RUN_KEYS
+    assert list(document) == [*RUN_KEYS, *BEYOND_THE_CONTRACT]
     assert list(document["credits"]) == ["estimated", "spent", "balance"]
     assert all(list(sku) == SKU_KEYS for sku in document["skus"])
 
@@ -50,6 +51,23 @@ def test_credits_are_numbers_with_two_decimals_and_an_unknown_balance_is_null():
     assert document["skus"][0]["credits"] == 12.35
     assert isinstance(document["credits"]["spent"], float)
     assert document["duration_s"] == 1.23
+
+
+def test_credits_are_told_by_category_dearest_first_and_the_sums_are_those_of_the_lines():
+    report = run_report(
+        sku_line(category="Lamps", estimated=Decimal(30), credits=Decimal(0)),
+        sku_line(category="Chairs", estimated=Decimal(30), credits=Decimal(30)),
+        sku_line(category="CHAIRS", estimated=Decimal(0), credits=Decimal(0)),
+    )
+    assert report.as_json()["categories"] == [
+        {"category": "Chairs", "skus": 2, "models": 1, "estimated": 30.0, "spent": 30.0},
+        {"category": "Lamps", "skus": 1, "models": 0, "estimated": 30.0, "spent": 0.0},
+    ]
+
+
+def test_an_approved_model_has_cost_all_that_was_spent_so_far_shared_by_those_approved():
+    assert run_report(spent_so_far=Decimal(100), approved=3).as_json()["credits_per_approved"] == 33.33
+    assert run_report(spent_so_far=Decimal(100)).as_json()["credits_per_approved"] is None
 
 
 def test_counts_name_only_statuses_that_somebody_has():

@@ -115,6 +115,7 @@ def render_page(report: RunReport, cards: list[Card]) -> str:
             waiting=[(anchors[id(line)], line) for line in by_urgency(report.needs_person)],
             statuses=[status for status in Status if status.value in report.counts],
             unfinished=sum(line.status not in HAS_MODEL | NEEDS_PERSON for line in report.lines),
+            costs=[cost for cost in report.categories if cost.estimated or cost.spent],
             problems=problems[:PROBLEMS_SHOWN],
             problems_left=max(len(problems) - PROBLEMS_SHOWN, 0),
             errors=sum(problem.severity is Severity.ERROR for problem in problems),

@@ -19,11 +19,11 @@ from catalog3d.adapters.local_servers import standin_server
 from catalog3d.adapters.mesh_process import MeshInspector
 from catalog3d.adapters.pictures import PictureShelf
 from catalog3d.adapters.registry.durations import seconds_taken
-from catalog3d.adapters.registry.ledger import Caps
 from catalog3d.adapters.registry.registry import open_registry
 from catalog3d.adapters.stores import open_store
 from catalog3d.adapters.tripo.client import TripoClient
-from catalog3d.errors import RunError, TransientError
+from catalog3d.adapters.wallet import available_credits, wallet_of
+from catalog3d.errors import RunError
 from catalog3d.home import Home, find_home
 from catalog3d.library import Library
 from catalog3d.lookup import LookupRules
@@ -35,12 +35,10 @@ from catalog3d.stages.durations import Durations
 from catalog3d.stages.leases import LeaseKeeper
 from catalog3d.stages.open_lookups import Lookups
 from catalog3d.stages.planning import Planned
+from catalog3d.stages.preflight import caps_of
 from catalog3d.stages.slots import Slots
 from catalog3d.stages.watch import TaskWatcher
 from catalog3d.standin.config import StandinConfig
-
-_UNLIMITED = Decimal(10) ** 9
-"""The stand-in costs nothing, so only a budget that somebody names binds it."""
 
 _STANDIN_POLL_S = 0.5
 
@@ -59,7 +57,8 @@ def open_catalog(start: Path, *, rehearse: bool = False, offline: bool = False) 
     Args:
         start: The sheet's folder, or the working folder.
         rehearse: Use the stand-in even though there is a key.
-        offline: Ask no store yet; only which catalog of a shared registry it is, once.
+        offline: Ask nobody outside this machine: no store yet (only which catalog of a shared registry it is, once),
+            and no wallet.
 
     Raises:
         RunError: Settings, rules, registry or store cannot be used; the message says which and why.
@@ -87,6 +86,7 @@ def open_catalog(start: Path, *, rehearse: bool = False, offline: bool = False) 
             holders=_holders(home),
             pictures=PictureShelf(home.shared / "pictures", known=registry.pixels),
             clock=clock,
+            wallet=None if offline or generator == "standin" else wallet_of(settings),
         )
     finally:
         registry.close()
@@ -108,7 +108,6 @@ async def open_run(
     """
     async with AsyncExitStack() as stack:
         link, balance = await stack.enter_async_context(open_generator(catalog))
-        _require_wallet(planned, balance)
         holders = _holders(catalog.home)
         holder = holders.name_of(run_id)
         stack.enter_context(holders.living(holder))
@@ -138,6 +137,7 @@ async def open_run(
             keeper=keeper,
             balance=balance,
             lookups=Lookups(rules=_lookup_rules(catalog)),
+            notes=list(planned.notes),
         )
         stack.push_async_callback(context.lookups.close)
         context.work.update(_work_of(catalog, planned))
@@ -163,17 +163,6 @@ def _work_of(catalog: OpenCatalog, planned: Planned) -> dict[str, SkuWork]:
     return work
 
 
-def _require_wallet(planned: Planned, balance: Decimal | None) -> None:
-    """Stop before anything is uploaded when the wallet cannot pay for a single model of the plan."""
-    prices = [item.credits for item in planned.plan.todo if item.credits > 0]
-    if prices and len(prices) == len(planned.plan.todo) and balance is not None and balance < min(prices):
-        raise RunError(
-            f"The Tripo wallet holds {balance} credits, and the cheapest model of this run costs {min(prices)}.",
-            code="NO_CREDITS",
-            fix="Buy API credits (credits of Tripo Studio are not API credits), then run again: nothing was spent.",
-        )
-
-
 def _stop_without_registry(context: RunContext) -> None:
     context.stop(
         RunError("The registry does not answer any more.", code="REGISTRY_BUSY", fix="Is the database running?")
@@ -183,14 +172,6 @@ def _stop_without_registry(context: RunContext) -> None:
 
 def _holders(home: Home) -> HolderFiles:
     return HolderFiles(home.shared / "holders")
-
-
-def caps_of(catalog: OpenCatalog, request: RunRequest) -> Caps:
-    """The budgets that bind a run."""
-    if catalog.is_rehearsal:
-        return Caps(run=request.budget if request.budget is not None else _UNLIMITED, day=_UNLIMITED)
-    budget = catalog.settings.budget
-    return Caps(run=request.budget if request.budget is not None else budget.run, day=budget.day)
 
 
 def _lookup_rules(catalog: OpenCatalog) -> LookupRules:
@@ -214,14 +195,7 @@ async def _generator(catalog: OpenCatalog, stack: AsyncExitStack) -> tuple[Gener
     url, key = _address(catalog, stack)
     settings = catalog.settings.tripo
     client, watcher = _line(catalog, stack, url, key)
-    try:
-        balance = (await client.balance()).available
-    except TransientError as error:
-        raise RunError(
-            f"The server that makes the models does not answer: {error.message}",
-            code="GENERATOR_UNREACHABLE",
-            fix="Check CATALOG3D_TRIPO__BASE_URL and the network, then run again.",
-        ) from error
+    balance = await available_credits(client)
     former = [] if catalog.is_rehearsal else settings.previous_api_keys
     link = GeneratorLink(
         client=client,

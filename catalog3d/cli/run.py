@@ -15,7 +15,7 @@ from rich.markup import escape
 
 from catalog3d.adapters.local_servers import client_environment, prefect_server
 from catalog3d.adapters.requests import last_sheet, rerun_request, sheet_request
-from catalog3d.adapters.wiring import caps_of, new_run_id, open_catalog
+from catalog3d.adapters.wiring import new_run_id, open_catalog
 from catalog3d.cli.entry import end_by_force
 from catalog3d.cli.errors import console, print_json, sentence_on_error
 from catalog3d.cli.plan import plan_panel
@@ -30,6 +30,7 @@ from catalog3d.request import RunRequest, named_skus
 from catalog3d.settings import prefect_api_url
 from catalog3d.stages.context import OpenCatalog
 from catalog3d.stages.planning import Planned, make_plan, record_run, require_startable
+from catalog3d.stages.preflight import hold_against_funds, stops_over_budget
 from catalog3d.stages.reporting import close_run
 
 log = logging.getLogger(__name__)
@@ -138,10 +139,13 @@ def perform(request: RunRequest, flow_name: str, **parameters: Any) -> RunReport
         require_standin(request.faults, catalog.generator_name)
         with out.status("Reading the sheet and its photos"):
             planned = make_plan(catalog, request)
-        out.print(plan_panel(catalog, planned, caps_of(catalog, request)))
-        require_startable(catalog, request, planned)
+        fitted = hold_against_funds(catalog, request, planned.plan)
+        out.print(plan_panel(catalog, planned, fitted, stops=stops_over_budget(catalog, request, planned.plan)))
+        planned = require_startable(catalog, request, planned, fitted)
+        for sentence in planned.notes:
+            out.print(sentence, style="yellow")
         if not planned.plan.todo:
-            return _nothing_to_do(catalog, request, planned)
+            return _nothing_to_do(catalog, request, planned, fitted.funds.wallet)
         home = catalog.home
     with rehearsed_with(home, out, request.faults):
         return _in_flow(home, out, flow_name, parameters)
@@ -153,10 +157,10 @@ def announce(out: Console, catalog: OpenCatalog) -> None:
     out.print(f"[bold]Home[/] {escape(str(catalog.home.root))}  ({kind})", soft_wrap=True)
 
 
-def _nothing_to_do(catalog: OpenCatalog, request: RunRequest, planned: Planned) -> RunReport:
+def _nothing_to_do(catalog: OpenCatalog, request: RunRequest, planned: Planned, balance: Decimal | None) -> RunReport:
     run_id = new_run_id()
     record_run(catalog, request, planned, run_id)
-    return close_run(catalog, run_id, planned, balance=None)
+    return close_run(catalog, run_id, planned, balance=balance, notes=planned.notes)
 
 
 def _in_flow(home: Home, out: Console, flow_name: str, parameters: dict[str, Any]) -> RunReport:

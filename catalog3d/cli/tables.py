@@ -25,6 +25,7 @@ from catalog3d.wording import (
     Part,
     by_urgency,
     command_for,
+    cost_text,
     credits_text,
     duration_text,
     errors_first,
@@ -36,6 +37,8 @@ from catalog3d.wording import (
 
 LINES_SHOWN = 40
 PROBLEMS_SHOWN = 50
+RANGES_SHOWN = 12
+CATEGORIES_SHOWN = 12
 WIDE_COLUMNS = 130
 """From here on a file name and a message fit beside each other without breaking words."""
 
@@ -85,7 +88,8 @@ def summary(report: RunReport) -> RenderableType:
         blocks.append(_standin_banner())
     style = "bold yellow" if report.needs_person or not report.all_have_models else "bold green"
     blocks.append(Text(f"{report.sentence} in {duration_text(report.duration_s)}.", style=style))
-    blocks.append(Text(_credits_sentence(report, standin=standin)))
+    blocks.append(Text(f"{cost_text(report)}."))
+    blocks.extend(_category_lines(report))
     blocks.extend(Text.assemble(("! ", _WATCH), _sentence(parts_of(note))) for note in report.notes)
     if report.written_to:
         blocks.append(_place("Results", report.written_to))
@@ -99,7 +103,10 @@ def summary(report: RunReport) -> RenderableType:
 
 
 def problems_table(problems: Sequence[RowProblem]) -> RenderableType:
-    """Row, SKU, column, value and problem; errors first, at most 50, then how many more."""
+    """Row, SKU, column, value and problem; errors first, at most 50 lines, then how many more.
+
+    What is said of many rows in the same words, such as a blank field, is one line that names the rows.
+    """
     if not problems:
         return Text("✓ No problem found in any row.", style=_GOOD)
     table = _table()
@@ -108,16 +115,49 @@ def problems_table(problems: Sequence[RowProblem]) -> RenderableType:
     table.add_column("Column", max_width=18, overflow="fold")
     table.add_column("Value", max_width=24, overflow="fold")
     table.add_column("Problem", ratio=1, min_width=24, overflow="fold")
-    for problem in errors_first(problems)[:PROBLEMS_SHOWN]:
-        sign = _SEVERITY_SIGN[problem.severity]
+    folded = fold_problems(errors_first(problems))
+    for alike in folded[:PROBLEMS_SHOWN]:
+        problem, many = alike[0], len(alike) > 1
+        text = Text.assemble(_SEVERITY_SIGN[problem.severity], _sentence(parts_of(problem.message)))
+        if many:
+            text.append(f" Rows {row_ranges([each.row for each in alike])}.", style=_QUIET)
         table.add_row(
-            str(problem.row) if problem.row else "all",
-            _cell(problem.sku, 60),
+            f"{len(alike)} rows" if many else str(problem.row) if problem.row else "all",
+            _cell("" if many else problem.sku, 60),
             _cell(problem.column, 60),
             _cell(problem.value, 60),
-            Text.assemble(sign, _sentence(parts_of(problem.message))),
+            text,
         )
-    return Group(table, _problem_count(problems))
+    return Group(table, _problem_count(problems, sum(map(len, folded[PROBLEMS_SHOWN:]))))
+
+
+def fold_problems(problems: Sequence[RowProblem]) -> list[list[RowProblem]]:
+    """Warnings and hints of different rows that say the same of the same column, together; errors alone."""
+    groups: dict[tuple[object, ...], list[RowProblem]] = {}
+    for number, problem in enumerate(problems):
+        alone = number if problem.severity is Severity.ERROR or not problem.row else -1
+        key = (alone, problem.severity, problem.code, problem.column, problem.value, problem.message)
+        groups.setdefault(key, []).append(problem)
+    return list(groups.values())
+
+
+def row_ranges(rows: Sequence[int]) -> str:
+    """Row numbers in few words.
+
+    >>> row_ranges([2, 3, 4, 9, 11, 12])
+    '2 to 4, 9, 11, 12'
+    """
+    ranges: list[list[int]] = []
+    for row in sorted(set(rows)):
+        if ranges and row == ranges[-1][-1] + 1:
+            ranges[-1].append(row)
+        else:
+            ranges.append([row])
+    words = [
+        word for run in ranges for word in ([f"{run[0]} to {run[-1]}"] if len(run) > 2 else [str(row) for row in run])
+    ]
+    left = len(words) - RANGES_SHOWN
+    return ", ".join(words[:RANGES_SHOWN]) + (" and more" if left > 0 else "")
 
 
 def mapping_table(mapping: Mapping[str, str], dialect: str) -> RenderableType:
@@ -193,11 +233,21 @@ def _standin_banner() -> Panel:
     return Panel(words, border_style=_WATCH, expand=False)
 
 
-def _credits_sentence(report: RunReport, *, standin: bool) -> str:
-    unit = "stand-in credits" if standin else "credits"
-    spent, estimated = credits_text(report.credits_spent), credits_text(report.credits_estimated)
-    left = "balance unknown" if report.balance is None else f"{credits_text(report.balance)} left"
-    return f"{spent} {unit} spent, {estimated} estimated, {left}."
+def _category_lines(report: RunReport) -> Iterable[RenderableType]:
+    """What each category cost, if there is more than one to compare."""
+    costs = [cost for cost in report.categories if cost.estimated or cost.spent]
+    if len(costs) < 2:
+        return
+    table = _table()
+    table.add_column("Category", max_width=40, overflow="fold")
+    for name in ("SKUs", "Models paid", "Estimated", "Spent"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for cost in costs[:CATEGORIES_SHOWN]:
+        figures = (str(cost.skus), str(cost.models), credits_text(cost.estimated), credits_text(cost.spent))
+        table.add_row(_cell(cost.category or "–", 60), *figures)  # noqa: RUF001 - an en dash is meant
+    yield table
+    if len(costs) > CATEGORIES_SHOWN:
+        yield Text(f"and {plural(len(costs) - CATEGORIES_SHOWN, 'more category', 'more categories')}", style=_QUIET)
 
 
 def _place(label: str, location: str) -> Text:
@@ -230,10 +280,10 @@ def _numbered(steps: Iterable[str]) -> Padding:
     return Padding(grid, (0, 0, 0, 2))
 
 
-def _problem_count(problems: Sequence[RowProblem]) -> Text:
+def _problem_count(problems: Sequence[RowProblem], not_shown: int) -> Text:
     errors = sum(problem.severity is Severity.ERROR for problem in problems)
     warnings = sum(problem.severity is Severity.WARNING for problem in problems)
     words = f"{plural(errors, 'error')}, {plural(warnings, 'warning')}"
-    if len(problems) > PROBLEMS_SHOWN:
-        words += f"; {len(problems) - PROBLEMS_SHOWN:,} more are not shown (--json lists them all)"
+    if not_shown:
+        words += f"; {not_shown:,} more are not shown (--json lists them all)"
     return Text(words + ".", style=_QUIET)

@@ -35,6 +35,7 @@ from catalog3d.stages.lines import Lines
 from catalog3d.stages.open_lookups import Lookups
 from catalog3d.stages.slots import Slots
 from catalog3d.status import Stage, Status
+from catalog3d.stop_rules import Charge, Judged
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -91,7 +92,11 @@ class Watcher(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class OpenCatalog:
-    """One catalog, opened: everything that planning, deciding and reporting need."""
+    """One catalog, opened: everything that planning, deciding and reporting need.
+
+    Attributes:
+        wallet: Asks the provider for the credits available (blocks); None where nobody is to be asked.
+    """
 
     home: Home
     settings: Settings
@@ -104,6 +109,7 @@ class OpenCatalog:
     pictures: Pictures
     holders: Holders
     clock: Clock
+    wallet: Callable[[], Decimal] | None = None
 
     @property
     def is_rehearsal(self) -> bool:
@@ -178,6 +184,8 @@ class RunContext:
         report: What the run ended with.
         refused: Brief digest -> why the provider did not make it in this run, and the generation that says so: the
             next SKU of the brief shares both.
+        charges: Generation id -> what it cost and was expected to, of the tasks that were settled in this run.
+        judged: Generation id -> how its model was judged, in that order, of the models that are new in this run.
         braked: Whether somebody asked to stop, so that nobody waits for tasks under way.
         lookups: Requests without an answer that are looked for in the account.
         ordered: SKUs that are through generate_model, however it ended.
@@ -206,6 +214,8 @@ class RunContext:
     ended: dict[str, Status] = field(default_factory=dict)
     report: RunReport | None = None
     refused: dict[str, tuple[ProductError, Generation]] = field(default_factory=dict)
+    charges: dict[int, Charge] = field(default_factory=dict)
+    judged: dict[int, Judged] = field(default_factory=dict)
     braked: bool = False
     lookups: Lookups = field(default_factory=Lookups)
     ordered: set[str] = field(default_factory=set)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from catalog3d.errors import RunError
 from catalog3d.quality import MeshReport
 from catalog3d.stages.context import RunContext
+from catalog3d.stages.early_stops import note_judged
 from catalog3d.status import Stage
 
 
@@ -23,6 +24,7 @@ async def judge(context: RunContext, sku: str) -> MeshReport:
         context.inspector.inspect, work.raw, quality.profile, work.product, limits=quality.limits, picture=picture
     )
     work.report = await context.unless_braked(checking, sku)
+    note_judged(context, work, work.report)
     work.picture = picture if picture.exists() else None
     await context.record(context.catalog.registry.runs.note, context.run_id, sku, stage=Stage.VALIDATE_MESH)
     return work.report

@@ -12,6 +12,7 @@ from catalog3d.errors import Catalog3DError, NeedsPersonError, SubmissionUnknown
 from catalog3d.ledger import Generation, Lease, LedgerState, Outcome
 from catalog3d.ports import TaskDetail, TaskState
 from catalog3d.stages.context import RunContext
+from catalog3d.stages.early_stops import note_settled
 from catalog3d.stages.leases import take_over
 from catalog3d.stages.lookup import looked_up
 from catalog3d.stages.telling import surely
@@ -44,6 +45,7 @@ async def settle_when_done(context: RunContext, generation: Generation, lease: L
     )
     async with context.slot_freed:
         context.slot_freed.notify_all()
+    note_settled(context, settled)
     return settled
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ from typing import Any
 from catalog3d.adapters.registry.catalog import Change, Standing
 from catalog3d.adapters.registry.runs import RunSku
 from catalog3d.errors import RunError
+from catalog3d.funds import Fit, waits
 from catalog3d.ledger import Generation
 from catalog3d.plan import Known, Plan, PlanItem, Terms, plan_invalid, plan_product
 from catalog3d.product import Product, SheetReading
@@ -21,6 +22,7 @@ from catalog3d.stages.context import OpenCatalog
 from catalog3d.stages.ingest import read_sheet
 from catalog3d.stages.looking import Look, look_at_products
 from catalog3d.stages.memory import require_registry
+from catalog3d.stages.preflight import first_words, hold_against_funds, require_payable, stops_over_budget
 
 log = logging.getLogger(__name__)
 
@@ -32,12 +34,14 @@ class Planned:
     Attributes:
         first_of_realm: Whether the registry has no generation at all of who makes the models now.
         seen: SKU -> the revision of its standing that the plan was made from.
+        notes: Sentences for whoever reads the run, such as who waits for money.
     """
 
     reading: SheetReading
     plan: Plan
     first_of_realm: bool = False
     seen: Mapping[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 def make_plan(catalog: OpenCatalog, request: RunRequest, progress: Callable[[], None] | None = None) -> Planned:
@@ -73,30 +77,42 @@ def start_run(catalog: OpenCatalog, request: RunRequest, run_id: str) -> Planned
     Raises:
         RunError: As `make_plan` and `require_startable`.
     """
-    planned = make_plan(catalog, request)
-    require_startable(catalog, request, planned)
+    planned = require_startable(catalog, request, make_plan(catalog, request))
     record_run(catalog, request, planned, run_id)
     return planned
 
 
-def require_startable(catalog: OpenCatalog, request: RunRequest, planned: Planned) -> None:
-    """Stop a run before it spends what nobody meant to spend.
+def require_startable(
+    catalog: OpenCatalog, request: RunRequest, planned: Planned, fitted: Fit | None = None
+) -> Planned:
+    """Stop a run before it spends what nobody meant to spend; trim it to what its budget and the wallet pay for.
+
+    Args:
+        fitted: The plan held against its funds, if somebody did that just now.
+
+    Returns:
+        The plan with what is paid for left to do; what does not fit waits, first by priority and sheet.
 
     Raises:
         RunError: OVER_BUDGET if a Tripo run would cost more than the standing cap and nobody named a budget;
+            NO_CREDITS if the wallet pays for no model; GENERATOR_UNREACHABLE, KEY_REFUSED if it cannot be read;
             REGISTRY_MISSING if there are results that this registry does not know.
     """
     if planned.first_of_realm and planned.plan.todo:
         require_registry(catalog, planned.reading)
-    cap, plan = catalog.settings.budget.run, planned.plan
-    if catalog.is_rehearsal or request.budget is not None or plan.credits <= cap:
-        return
-    raise RunError(
-        f"This run would cost {plan.credits} credits for {plan.generations} models, and runs without a budget of "
-        f"their own stop at {cap}. Nothing was spent.",
-        code="OVER_BUDGET",
-        fix=f"Say how much it may cost, such as --budget {plan.credits}; work that does not fit waits for the next run.",
-    )
+    plan = planned.plan
+    if stops_over_budget(catalog, request, plan):
+        raise RunError(
+            f"This run would cost {plan.credits} credits for {plan.generations} models, and runs without a budget of "
+            f"their own stop at {catalog.settings.budget.run}. Nothing was spent.",
+            code="OVER_BUDGET",
+            fix=f"Say how much it may cost, such as --budget {plan.credits}; work that does not fit waits for the next "
+            "run.",
+        )
+    fitted = fitted or hold_against_funds(catalog, request, plan)
+    require_payable(fitted)
+    notes = (waits(fitted), *first_words(catalog, fitted.plan))
+    return replace(planned, plan=fitted.plan, notes=tuple(note for note in notes if note))
 
 
 def record_run(catalog: OpenCatalog, request: RunRequest, planned: Planned, run_id: str) -> None:

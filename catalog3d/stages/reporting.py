@@ -10,6 +10,7 @@ from decimal import Decimal
 from pathlib import Path
 
 from catalog3d.adapters.registry.catalog import Standing
+from catalog3d.adapters.registry.figures import approved_assets, credits_spent
 from catalog3d.adapters.registry.runs import RunSku
 from catalog3d.adapters.report_html import write_report
 from catalog3d.asset import Asset
@@ -19,12 +20,14 @@ from catalog3d.plan import PlanItem
 from catalog3d.report import RunReport, SkuLine
 from catalog3d.stages.context import OpenCatalog, RunContext
 from catalog3d.stages.index import write_index
+from catalog3d.stages.last_words import cost_notes
 from catalog3d.stages.pictures import picture_file
 from catalog3d.stages.planning import Planned
 from catalog3d.stages.reconcile import reconcile
 from catalog3d.stages.settle_status import SOMEBODY_ELSE, settle_unbegun
 from catalog3d.stages.sheet_writer import write_standings
 from catalog3d.stages.telling import surely
+from catalog3d.wording import cost_text, credits_text
 
 _BALANCE_S = 10.0
 _MOST_LINES = 200
@@ -61,6 +64,7 @@ def _finish(context: RunContext) -> RunReport:
     notes = list(context.notes)
     if context.stopped_by is not None:
         notes.append(f"The run was stopped: {context.stopped_by}")
+    notes.extend(cost_notes(context))
     fetched = {sku: work.views[0].path for sku, work in context.work.items() if work.views}
     return close_run(context.catalog, context.run_id, planned, balance=context.balance, notes=notes, fetched=fetched)
 
@@ -134,8 +138,12 @@ def _report(
     ids = {standing.generation_id for standing in standings.values()} | {sku.generation_id for sku in noted.values()}
     made = catalog.registry.ledger.of_sku(sorted(number for number in ids if number is not None))
     generations = {generation.id: generation for generation in made}
+    bills = planned.plan.bills
     lines = [
-        _line(catalog, item, noted[item.sku], standings[item.sku], newest.get(item.sku), generations)
+        replace(
+            _line(catalog, item, noted[item.sku], standings[item.sku], newest.get(item.sku), generations),
+            estimated=bills.get(item.sku, Decimal(0)),
+        )
         for item in sorted(planned.plan.items, key=lambda item: item.row)
     ]
     return RunReport(
@@ -147,6 +155,8 @@ def _report(
         duration_s=(catalog.clock.now() - run.started_at).total_seconds(),
         credits_estimated=run.estimated_credits,
         credits_spent=catalog.registry.ledger.spent(run_id),
+        spent_so_far=credits_spent(catalog.registry.engine, catalog.realm),
+        approved=approved_assets(catalog.registry.engine, catalog.home.catalog),
         balance=balance,
         lines=tuple(lines),
         problems=planned.reading.problems,
@@ -183,6 +193,7 @@ def _line(
         location=catalog.store.location(asset.key) if asset else "",
         sha256=asset.sha256 if asset else "",
         size_bytes=asset.size_bytes if asset else 0,
+        category=product.category if product else "",
         credits=noted.credits,
         task_id=generation.task_id if generation else "",
         attempts=generation.attempt if generation else 0,
@@ -196,11 +207,10 @@ def _line(
 
 def artifact_markdown(report: RunReport) -> str:
     """The summary for Prefect's page: the sentence, the credits, and who needs a person."""
-    spent, estimated = f"{report.credits_spent:.2f}", f"{report.credits_estimated:.2f}"
     head = [
         f"## {report.sentence}",
         "",
-        f"Generator: **{report.generator}** · credits: **{spent}** spent, {estimated} estimated · {report.duration_s:.0f} s",
+        f"Generator: **{report.generator}** · {cost_text(report)} · {report.duration_s:.0f} s",
         "",
         f"Report: `{report.html}`",
         "",
@@ -214,7 +224,18 @@ def artifact_markdown(report: RunReport) -> str:
         table.append("| " + " | ".join(_cell(cell) for cell in cells) + " |")
     if len(report.lines) > len(lines):
         table.append(f"\n{len(report.lines) - len(lines)} more in the report.")
-    return "\n".join([*head, *table])
+    return "\n".join([*head, *table, *_category_table(report)])
+
+
+def _category_table(report: RunReport) -> list[str]:
+    """What each category cost, where there is more than one or something was paid."""
+    if not any(cost.estimated or cost.spent for cost in report.categories):
+        return []
+    rows = ["", "| Category | SKUs | Models paid | Estimated | Spent |", "|---|---|---|---|---|"]
+    for cost in report.categories:
+        figures = (cost.skus, cost.models, credits_text(cost.estimated), credits_text(cost.spent))
+        rows.append(f"| {_cell(cost.category) or 'none'} | " + " | ".join(map(str, figures)) + " |")
+    return rows
 
 
 def _cell(text: str) -> str:

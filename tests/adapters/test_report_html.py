@@ -156,6 +156,29 @@ def test_totals_are_those_of_the_run(tmp_path):
     assert "2026-11-22 12:00 UTC" in words
 
 
+def test_what_was_estimated_and_spent_is_told_by_category_and_for_an_approved_model(tmp_path):
+    lines = [
+        sku_line(category="Chairs <b>", estimated=Decimal(30), credits=Decimal("45.50")),
+        sku_line(category="Lamps", estimated=Decimal(30)),
+    ]
+    report = run_report(
+        *lines, credits_estimated=Decimal(60), credits_spent=Decimal("45.50"), spent_so_far=Decimal(120), approved=2,
+        generator="tripo",
+    )  # fmt: skip
+    words = page_of(report, tmp_path).words
+    assert "Credits spent 45.50 estimated 60, 14.50 less spent" in words
+    assert "Credits per approved model 60 120 so far, 2 approved models" in words
+    assert (
+        "Credits by category Category SKUs Models paid Estimated Spent Chairs <b> 1 1 30 45.50 Lamps 1 0 30 0" in words
+    )
+
+
+def test_without_an_approved_model_or_a_second_category_nothing_is_invented(tmp_path):
+    words = page_of(run_report(sku_line(estimated=Decimal(30)), generator="tripo"), tmp_path).words
+    assert "no approved model yet" in words
+    assert "by category" not in words
+
+
 def test_pictures_are_small_local_and_shared_ones_are_kept_once(tmp_path):
     photo = tmp_path / "photo.jpg"
     Image.effect_noise((1800, 1200), 60).convert("RGB").save(photo)

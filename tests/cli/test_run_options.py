@@ -68,7 +68,7 @@ def test_a_run_with_nothing_to_do_ends_well_and_prints_the_contract(shop: Shop) 
     said = typed("run", "sheet.csv", "--json")
     document = json.loads(said.stdout)
     assert said.exit_code == 0
-    assert set(document) == {"run_id", "generator", "home", "counts", "credits", "duration_s", "report", "skus"}
+    assert {"run_id", "generator", "home", "counts", "credits", "duration_s", "report", "skus"} <= set(document)
     assert document["counts"] == {"generated": 1}
     assert document["skus"][0]["version"] == 1
     assert document["skus"][0]["stage"] in set(Stage)

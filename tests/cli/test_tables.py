@@ -73,7 +73,7 @@ def test_long_table_ends_with_how_many_more_and_drops_nobody_who_needs_a_person(
 def test_summary_says_result_credits_place_and_next_steps(tmp_path):
     text = words(summary(full_report(tmp_path)))
     assert "8 generated, 6 need a person, 2 not done yet in 6 min 12 s." in text
-    assert "390 stand-in credits spent, 420 estimated, 9,610 left." in text
+    assert "390 stand-in credits spent, 420 estimated (30 less), 9,610 left; no approved model yet." in text
     assert "/shop/reports/20261122-120000-7f3a/report.html" in text
     assert "/shop/furniture.rehearsal.csv" in text
     assert "catalog3d sync merges them" in text
@@ -91,12 +91,31 @@ def test_rehearsal_is_named_as_such_and_a_tripo_run_is_not(tmp_path):
 
 def test_unknown_balance_is_said_and_not_shown_as_zero():
     text = words(summary(run_report(sku_line(), balance=None, credits_spent=Decimal("0.5"), generator="tripo")))
-    assert "0.50 credits spent, 420 estimated, balance unknown." in text
+    assert "0.50 credits spent, 420 estimated (419.50 less), balance unknown;" in text
+
+
+def test_each_category_and_what_an_approved_model_has_cost_are_told():
+    lines = [
+        sku_line(category="Chairs", estimated=Decimal(30), credits=Decimal(30)),
+        sku_line(category="chairs", estimated=Decimal(30), credits=Decimal(45)),
+        sku_line(category="Lamps", estimated=Decimal(50)),
+        sku_line(category=""),
+    ]
+    report = run_report(*lines, generator="tripo", spent_so_far=Decimal(200), approved=3, credits_spent=Decimal(450))
+    text = words(summary(report))
+    assert "450 credits spent, 420 estimated (30 more), 9,610 left; 66.67 per approved model so far." in text
+    assert "Category SKUs Models paid Estimated Spent" in text
+    assert "Chairs 2 2 60 75" in text
+    assert "Lamps 1 0 50 0" in text
+
+
+def test_one_category_needs_no_table():
+    assert "Models paid" not in words(summary(run_report(sku_line(estimated=Decimal(30)), sku_line(category="A"))))
 
 
 def test_run_without_a_new_model_does_not_send_anyone_to_approve():
     text = words(summary(run_report(sku_line(status=Status.FAILED, reason="TASK_FAILED"), generator="tripo")))
-    assert "approve" not in text
+    assert "catalog3d approve" not in text
     assert "1 SKU needs a person" in text
 
 
@@ -115,6 +134,21 @@ def test_problems_stop_at_fifty_with_a_count():
     assert text.count("The photo is missing.") == 50
     assert "100 errors, 0 warnings; 50 more are not shown" in text
     assert "--json" in text
+
+
+def test_a_field_that_many_rows_leave_blank_is_one_line_that_names_the_rows():
+    blank = {"column": "Material", "value": "", "message": "The material is blank: it is only said."}
+    rows = [problem(row, Severity.WARNING, sku=f"S{row}", **blank) for row in (2, 3, 4, 9)]
+    text = words(problems_table([*rows, problem(5), problem(6)]), 120)
+    assert text.count("The material is blank") == 1
+    assert "4 rows Material ! The material is blank: it is only said. Rows 2 to 4, 9." in text
+    assert text.count("The photo is missing.") == 2
+    assert "2 errors, 4 warnings." in text
+
+
+def test_warnings_about_different_cells_stay_lines_of_their_own():
+    rows = [problem(2, Severity.WARNING, value="a"), problem(3, Severity.WARNING, value="b")]
+    assert "rows" not in words(problems_table(rows))
 
 
 def test_clean_sheet_is_told_so():
