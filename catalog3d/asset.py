@@ -22,6 +22,14 @@ class Approval(StrEnum):
     SUPERSEDED = "superseded"
 
 
+class Choice(StrEnum):
+    """What a person can decide about an asset. A retake asks for another model and leaves the approval as it is."""
+
+    APPROVED = Approval.APPROVED.value
+    REJECTED = Approval.REJECTED.value
+    RETAKE = "retake"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Asset:
     """One version of a SKU's model in one format.
@@ -56,7 +64,7 @@ class Decision:
 
     sku: str
     version: int
-    decision: Approval
+    decision: Choice
     person: str
     reason: str
     note: str
@@ -74,7 +82,7 @@ REJECT_REASONS = {
     "FILE_PROBLEM": "The file is too large or in the wrong format.",
     "OTHER": "See the note.",
 }
-"""Coded reasons of a rejection: the reviewer's checklist of the sheet recipe, one code a question."""
+"""Coded reasons of a rejection and of a retake: the reviewer's checklist of the sheet recipe, one code a question."""
 
 
 def version_in_force(versions: Sequence[Asset]) -> Asset:

@@ -9,6 +9,7 @@ from sqlalchemy import Engine
 from catalog3d.adapters.registry.catalog import CatalogRecord, PixelDigestRecord
 from catalog3d.adapters.registry.engine import open_engine, sqlite_url
 from catalog3d.adapters.registry.ledger import Ledger
+from catalog3d.adapters.registry.retakes import RetakeRecord
 from catalog3d.adapters.registry.runs import RunRecord
 from catalog3d.home import Home
 from catalog3d.ports import Clock
@@ -21,6 +22,7 @@ class Registry:
     engine: Engine
     ledger: Ledger
     catalog: CatalogRecord
+    retakes: RetakeRecord
     runs: RunRecord
     pixels: PixelDigestRecord
 
@@ -39,6 +41,7 @@ def open_registry(home: Home, url: str, clock: Clock) -> Registry:
         engine=engine,
         ledger=Ledger(engine, clock),
         catalog=CatalogRecord(engine, home.catalog, clock),
+        retakes=RetakeRecord(engine, home.catalog, clock),
         runs=RunRecord(engine, home.catalog, clock),
         pixels=PixelDigestRecord(engine, clock),
     )
