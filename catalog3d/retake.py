@@ -18,6 +18,7 @@ class Retake:
         realm: Who was to make the new one.
         digest: Of the brief that was to be asked for again.
         after_attempt: The brief's last attempt at that time; only a later one is this retake's.
+        is_open: Whether nobody was told yet what came of it.
     """
 
     sku: str
@@ -27,6 +28,7 @@ class Retake:
     digest: str
     after_attempt: int
     id: int = 0
+    is_open: bool = True
 
     def after(self, realm: str, digest: str) -> int:
         """The attempt after which a success of this brief is the retake's: 0 for another brief than was asked for."""

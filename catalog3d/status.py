@@ -57,8 +57,8 @@ NEXT_ACTIONS: dict[str, str] = {
     "TASK_FAILED": "Try another photo; `catalog3d rerun --sku SKU` tries the same one again.",
     "WRONG_FILE": "Run again: the finished model is fetched anew at no cost.",
     "PRICE_UNKNOWN": "Name a model and options with a known price in catalog.yaml, and run again.",
-    "RETAKE_ASKED": "Put a better photo in place of the old one; `catalog3d rerun --stale` then makes the new version "
-    "and says the price first.",
+    "RETAKE_ASKED": "`catalog3d retake SKU --reason CODE` orders it and says the price first; with a better photo in "
+    "place of the old one, `catalog3d rerun --stale` does.",
     "ON_HOLD": "Empty 3D Action in the sheet to let it go on.",
     "MESH_BLOCKED": "Look at the checks: the file cannot be used as it is.",
     "MESH_DOUBT": "Look at the model beside its photo, then approve or reject it.",
@@ -74,7 +74,10 @@ def next_action(status: Status, reason: str) -> str:
     if status in (Status.APPROVED, Status.PUBLISHED):
         return ""
     if status is Status.REJECTED:
-        return "Put a better photo in place of the old one; `catalog3d rerun --stale` then makes another version."
+        return (
+            "Put a better photo in place of the old one, and `catalog3d rerun --stale` makes another version; "
+            "`catalog3d retake SKU --reason CODE` tries the same photo again. Both say the price first."
+        )
     if status is Status.STALE:
         return "Look at it; `catalog3d rerun --stale` makes the new version and says the price first."
     if reason in NEXT_ACTIONS:

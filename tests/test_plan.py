@@ -14,7 +14,7 @@ from catalog3d.quality import Check
 from catalog3d.request import RunRequest
 from catalog3d.selection import in_order
 from catalog3d.status import Stage, Status
-from tests.products import a_brief, a_generation, a_product, an_asset
+from tests.products import NOW, a_brief, a_generation, a_product, an_asset
 
 PRICE = Decimal(30)
 
@@ -202,7 +202,7 @@ def test_the_version_in_force_is_the_newest_unless_people_prefer_another() -> No
 
 
 def ordered(*items: PlanItem, known: dict[str, Known] | None = None, **wishes: Any) -> Plan:
-    return in_order(items, RunRequest(sheet="s.csv", **wishes), known or {})
+    return in_order(items, RunRequest(sheet="s.csv", **wishes), known or {}, now=NOW)
 
 
 def test_products_that_share_a_photo_are_billed_once() -> None:

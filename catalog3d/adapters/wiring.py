@@ -147,6 +147,7 @@ def _work_of(catalog: OpenCatalog, planned: Planned) -> dict[str, SkuWork]:
                 may_pay=item.credits > 0 or asset is None,
                 before=item.status,
                 own_generation=asset.generation_id if asset else None,
+                retake=item.retake,
             )
     return work
 

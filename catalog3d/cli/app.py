@@ -9,6 +9,7 @@ from catalog3d.cli.check import check
 from catalog3d.cli.decide import approve, reject
 from catalog3d.cli.init import init
 from catalog3d.cli.inspect import inspect
+from catalog3d.cli.retake import retake
 from catalog3d.cli.run import rerun, run
 from catalog3d.cli.standin import standin
 from catalog3d.cli.status import status
@@ -25,7 +26,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for command in (init, check, run, rerun, status, approve, reject, inspect, sync, standin, up):
+for command in (init, check, run, rerun, retake, status, approve, reject, inspect, sync, standin, up):
     app.command(command.__name__)(command)
 
 

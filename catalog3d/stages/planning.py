@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -21,6 +22,8 @@ from catalog3d.stages.context import OpenCatalog
 from catalog3d.stages.ingest import read_sheet
 from catalog3d.stages.looking import Look, look_at_products
 from catalog3d.stages.memory import require_registry
+from catalog3d.stages.retaking import require_asked, with_retakes
+from catalog3d.status import Status
 
 log = logging.getLogger(__name__)
 
@@ -31,11 +34,13 @@ class Planned:
 
     Attributes:
         first_of_realm: Whether the registry has no generation at all of who makes the models now.
+        counts: How many SKUs of the sheet stand where, selected or not.
     """
 
     reading: SheetReading
     plan: Plan
     first_of_realm: bool = False
+    counts: dict[Status, int] = field(default_factory=dict)
 
 
 def make_plan(catalog: OpenCatalog, request: RunRequest, progress: Callable[[], None] | None = None) -> Planned:
@@ -52,14 +57,19 @@ def make_plan(catalog: OpenCatalog, request: RunRequest, progress: Callable[[], 
     _require_named(reading, request)
     reading, looks = look_at_products(catalog, reading, progress)
     outcomes = catalog.registry.ledger.outcomes(catalog.realm)
-    known = _known(catalog, looks, outcomes)
+    known = with_retakes(catalog, request, _known(catalog, looks, outcomes))
     auto = catalog.rules.regenerate_changed == "auto"
     items: list[PlanItem] = []
     for product in reading.products:
         terms = Terms(price=looks[product.sku].price, request=request, auto_stale=auto)
         items.append(plan_product(product, known[product.sku], terms))
     items.extend(plan_invalid(row) for row in reading.invalid)
-    return Planned(reading=reading, plan=in_order(items, request, known), first_of_realm=not outcomes)
+    return Planned(
+        reading=reading,
+        plan=in_order(items, request, known, now=catalog.clock.now()),
+        first_of_realm=not outcomes,
+        counts=dict(Counter(item.status for item in items)),
+    )
 
 
 def start_run(catalog: OpenCatalog, request: RunRequest, run_id: str) -> Planned:
@@ -69,6 +79,7 @@ def start_run(catalog: OpenCatalog, request: RunRequest, run_id: str) -> Planned
         RunError: As `make_plan` and `require_startable`.
     """
     planned = make_plan(catalog, request)
+    require_asked(planned.plan.items)
     require_startable(catalog, request, planned)
     record_run(catalog, request, planned, run_id)
     return planned
@@ -185,6 +196,8 @@ def _known(catalog: OpenCatalog, looks: Mapping[str, Look], outcomes: Mapping[st
             rejection=rejections.get(in_force[sku].id) if sku in in_force else None,
             status=standing.status if standing else None,
             reason=standing.reason if standing else "",
+            stage=standing.stage if standing else "",
+            changed_at=standing.updated_at if standing else None,
             ordered=standing.generation_id if standing else None,
         )
     return known

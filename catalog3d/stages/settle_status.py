@@ -13,6 +13,8 @@ from catalog3d.status import HAS_MODEL, PLACES_ON_HOLD, Stage, Status
 
 _ROW_CANNOT_RUN = ("PHOTO_MISSING", "PHOTO_UNREADABLE", "PHOTO_TOO_LARGE", "PHOTO_TOO_SMALL", "PHOTO_BLANK", "URL_")
 _CHANGED = frozenset({"PHOTO_CHANGED", "PARAMETERS_CHANGED", "PROMPT_CHANGED"})
+_PARKED = frozenset({"SUBMISSION_UNKNOWN", "TASK_STUCK", "TASK_LOST"})
+"""Money is out and nobody knows for what: that is said even of a SKU that has a model."""
 _SOMEBODY_ELSE = frozenset({"TAKEN", "LEASE_LOST"})
 """Another worker has this SKU now and says where it stands."""
 
@@ -61,7 +63,8 @@ def _settle(context: RunContext, sku: str) -> Standing:
 def _standing(context: RunContext, work: SkuWork, noted: RunSku) -> Standing:
     if noted.reason:
         status = _unfinished_status(context, work, noted)
-        return Standing(status=status, stage=noted.stage, reason=noted.reason, message=noted.message)
+        of = f"The retake of V{work.retake.version}: " if work.retake is not None else ""
+        return Standing(status=status, stage=noted.stage, reason=noted.reason, message=f"{of}{noted.message}")
     rest = resting(context.catalog, work.product.sku) if work.asset is not None and work.asset.stored else None
     if rest is None:
         return Standing(
@@ -78,6 +81,8 @@ def _unfinished_status(context: RunContext, work: SkuWork, noted: RunSku) -> Sta
     )
     if on_hold:
         return _held_status(context, work)
+    if work.retake is not None and noted.reason not in _PARKED:
+        return work.before  # the model that it has is as good as it was
     if noted.reason.startswith(_ROW_CANNOT_RUN):
         return Status.INVALID
     return Status.FAILED

@@ -101,6 +101,16 @@ class Ledger:
             ).first()
             return generation_of(row) if row else None
 
+    def last_over(self, realm: str, digest: str) -> int:
+        """The last settled attempt of a brief; 0 if there is none."""
+        with read(self._engine) as session:
+            query = select(func.max(GenerationRow.attempt)).where(
+                GenerationRow.realm == realm,
+                GenerationRow.digest == digest,
+                GenerationRow.state == LedgerState.SETTLED,
+            )
+            return session.scalar(query) or 0
+
     def outcomes(self, realm: str) -> dict[str, Generation]:
         """The generation that `latest` would give, for every brief of a realm, in one query."""
         best: dict[str, tuple[tuple[int, int], Generation]] = {}

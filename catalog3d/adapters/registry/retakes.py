@@ -22,12 +22,13 @@ class RetakeRecord:
         self._catalog = catalog
         self._clock = clock
 
-    def open(self) -> dict[str, Retake]:
-        """SKU -> its open retake."""
+    def newest(self) -> dict[str, Retake]:
+        """SKU -> its last retake, open or closed."""
         query = (
             select(RetakeRow, AssetRow)
             .join(AssetRow, AssetRow.id == RetakeRow.asset_id)
-            .where(RetakeRow.catalog == self._catalog, RetakeRow.closed_at.is_(None))
+            .where(RetakeRow.catalog == self._catalog)
+            .order_by(RetakeRow.id)
         )
         with read(self._engine) as session:
             return {row.sku: _retake(row, asset) for row, asset in session.execute(query)}
@@ -109,4 +110,5 @@ def _retake(row: RetakeRow, asset: AssetRow) -> Retake:
         realm=row.realm,
         digest=row.digest,
         after_attempt=row.after_attempt,
+        is_open=row.closed_at is None,
     )
