@@ -101,6 +101,16 @@ def version_in_force(versions: Sequence[Asset]) -> Asset:
     return counted[-1]
 
 
+def generation_to_keep(newest: Asset, in_force: Asset, product: Product) -> int | None:
+    """The generation behind a SKU's next version while its brief stays the same.
+
+    That of the newest version; but a new name goes to the model that people prefer, and not to a retake that they
+    passed over.
+    """
+    renamed = newest.generation_id is not None and asset_identity(newest.generation_id, product) != newest.identity
+    return in_force.generation_id if renamed else newest.generation_id
+
+
 def rejection_text(reason: str, note: str) -> str:
     """Why an asset was rejected, in words for the team."""
     return f"{REJECT_REASONS.get(reason, reason)} {note}".strip()

@@ -236,7 +236,7 @@ def _plan_retake(resting: PlanItem, known: Known, retake: Retake, terms: Terms) 
             return _parked(resting)
         return replace(going_on, why=f"the retake of V{retake.version} is paid for already")
     if terms.request.retake:
-        why = f"a retake: another model beside V{retake.version}, from the same photo"
+        why = f"retake of V{retake.version}, another model from the same photo"
         return replace(going_on, stage=resting.stage, credits=terms.price, why=why)
     failed = generation is not None and generation.error_message and not _unsent(generation)
     how = f"failed: {generation.error_message}" if failed and generation else "was asked for, and is not ordered yet."
@@ -264,7 +264,7 @@ def _plan_changed(ready: PlanItem, known: Known, terms: Terms) -> PlanItem:
     if not wanted:
         return stale
     return replace(
-        stale, do=True, stage=ready.stage, credits=terms.price, why=f"stale ({reason}): a new model", retake=retake
+        stale, do=True, stage=ready.stage, credits=terms.price, why=f"stale ({reason}), a new model", retake=retake
     )
 
 

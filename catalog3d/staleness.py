@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from catalog3d.brief import Brief
 from catalog3d.product import Product
@@ -67,5 +67,5 @@ def _shown(value: Any) -> str:
 
 def _file_name(location: str) -> str:
     """The last part of a path or link, without the query: that may hold a signature."""
-    path = urlsplit(location).path if "://" in location else location
+    path = unquote(urlsplit(location).path) if "://" in location else location
     return plain(PurePosixPath(path.replace("\\", "/")).name, _TEXT_SHOWN)

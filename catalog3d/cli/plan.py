@@ -13,7 +13,7 @@ from catalog3d.prices import PRICES_DATED, USD_PER_CREDIT
 from catalog3d.stages.context import OpenCatalog
 from catalog3d.stages.planning import Planned
 from catalog3d.status import NEEDS_PERSON, Status
-from catalog3d.wording import plain
+from catalog3d.wording import plain, plural
 
 # Textured H models: about 120 s by the vendor, 210 s measured with several views (Tripo v3, 2026); P: 60 s.
 SECONDS_PER_MODEL = {"H": 150.0, "P": 60.0}
@@ -45,6 +45,10 @@ def plan_panel(catalog: OpenCatalog, planned: Planned, caps: Caps) -> Renderable
     stale = sum(item.status is Status.STALE and not item.do for item in plan.items)
     if stale:
         lines.append(Text.from_markup(f"[yellow]{stale} stale[/]: `catalog3d rerun --stale` orders new models"))
+    wished = sum(item.reason == "RETAKE_ASKED" for item in plan.items)
+    if wished:
+        how = "`catalog3d retake SKU --reason CODE` orders one and says the price first"
+        lines.append(Text.from_markup(f"[yellow]{plural(wished, 'retake')} asked for[/]: {how}"))
     if plan.todo:
         lines.append(Text.from_markup(_price(catalog, planned, caps)))
     if not catalog.is_rehearsal:

@@ -67,13 +67,17 @@ def _asking(case: Case, *, reason: str, note: str, yes: bool) -> Before:
         say_bills(catalog, request, planned)
         item = planned.plan.items[0]
         wish = require_retakable(item)
-        if not yes and sys.stdin.isatty() and sys.stderr.isatty():
+        if not yes and _somebody_is_there():
             _require_yes(
                 f"Make another model of {item.sku} beside V{case.version} for {credits_text(item.credits)} credits?"
             )
         catalog.registry.retakes.ask(wish, person=getpass.getuser(), reason=reason, note=note)
 
     return before
+
+
+def _somebody_is_there() -> bool:
+    return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def _require_yes(question: str) -> None:

@@ -108,7 +108,7 @@ class SkuWork:
     Attributes:
         may_pay: Whether the plan lets this SKU buy a model; one that has a model already may not.
         before: Where the plan found it.
-        own_generation: The generation of its newest version, if there is one.
+        own_generation: The generation of the model that it has, if there is one.
         retake: The retake that is carried out.
     """
 

@@ -110,10 +110,11 @@ def with_retakes(catalog: OpenCatalog, request: RunRequest, known: Mapping[str, 
         if request.retake and sku in request.only and (retake is None or not retake.is_open):
             retake = _priced(catalog, sku, found[sku])
         found[sku] = replace(found[sku], retake=retake)
-        brief = found[sku].brief
-        if brief is not None and (open_one := found[sku].retake_to_make) is not None:
-            after = open_one.after(catalog.realm, brief.digest)
-            found[sku] = replace(found[sku], generation=ledger.latest(catalog.realm, brief.digest, after_attempt=after))
+        if (wanted := found[sku].retake_to_make) is not None:
+            brief = found[sku].brief
+            digest = brief.digest if brief is not None else wanted.digest
+            made = ledger.latest(catalog.realm, digest, after_attempt=wanted.after(catalog.realm, digest))
+            found[sku] = replace(found[sku], generation=made)
     return found
 
 
