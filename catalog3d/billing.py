@@ -27,10 +27,9 @@ class BillGroup:
     credits: Decimal
     why: str
 
-    @property
-    def sentence(self) -> str:
+    def sentence(self, unit: str = "credits") -> str:
         """The group in one line: "2 SKUs, 60 credits: no model yet (A1, A2)"."""
-        bill = "not done" if not self.do else f"{credits_text(self.credits)} credits" if self.credits else "0 credits"
+        bill = f"{credits_text(self.credits)} {unit}" if self.do else "not done"
         shown = ", ".join(plain(sku, 40) for sku in self.skus[:_SKUS_SHOWN])
         more = f" and {len(self.skus) - _SKUS_SHOWN:,} more" if len(self.skus) > _SKUS_SHOWN else ""
         return f"{plural(len(self.skus), 'SKU')}, {bill}: {self.why} ({shown}{more})"

@@ -41,6 +41,9 @@ HAS_MODEL = frozenset(
 PLACES_ON_HOLD = frozenset({"NO_CREDITS", "OVER_BUDGET", "RUN_STOPPED", "TAKEN"})
 """Reasons that leave a SKU `ready`: nothing is wrong with it, its turn comes later."""
 
+SOMEBODY_ELSE = frozenset({"TAKEN", "LEASE_LOST"})
+"""Another worker has this SKU now and says where it stands."""
+
 NEXT_ACTIONS: dict[str, str] = {
     "PHOTO_MISSING": "Put the photo into the folder, or correct its name in the sheet, and run again.",
     "PHOTO_UNREADABLE": "Replace the photo by a PNG or JPEG that opens on your computer, and run again.",

@@ -208,8 +208,9 @@ async def _run(request: RunRequest) -> Any:
 
 def _say_bills(session: Session) -> None:
     """Say what the selected SKUs will bill before the first of them is begun."""
+    unit = "stand-in credits" if session.catalog.is_rehearsal else "credits"
     for group in bill_groups(session.planned.plan) if session.planned else ():
-        get_run_logger().info("%s", group.sentence)
+        get_run_logger().info("%s", group.sentence(unit))
 
 
 def _none_selected(session: Session) -> str:

@@ -90,7 +90,7 @@ def test_what_was_never_run_has_changed_just_now_and_ended_nowhere() -> None:
 
 
 def test_the_bill_has_a_line_for_each_reason_and_prices_only_new_models() -> None:
-    said = [group.sentence for group in bill_groups(chosen(NIGHT, failed=True))]
+    said = [group.sentence() for group in bill_groups(chosen(NIGHT, failed=True))]
     assert said == [
         "2 SKUs, 60 credits: the provider gave no model (TRIPO_2008) and is asked again (C1, C2)",
         "1 SKU, 30 credits: the provider gave no model (TRIPO_2018) and is asked again (L1)",
@@ -117,7 +117,7 @@ def test_the_bill_adds_up_to_the_plan_where_skus_share_a_model() -> None:
 def test_the_bill_also_says_what_is_left_as_it_is_and_why() -> None:
     parked = Known(brief=a_brief("a"), generation=a_generation(state=LedgerState.UNKNOWN, outcome=None))
     done = Known(brief=a_brief("b"), generation=a_generation(), asset=an_asset(), asset_brief=a_brief("b"))
-    left = [group.sentence for group in bill_groups(chosen({"C1": parked, "C2": done}, failed=True))]
+    left = [group.sentence() for group in bill_groups(chosen({"C1": parked, "C2": done}, failed=True))]
     assert left[0].startswith("1 SKU, not done: failed (SUBMISSION_UNKNOWN)")
     assert "a person must look" in left[0].lower()
     assert left[1].startswith("1 SKU, not done: generated, nothing to do by itself. Look at it")

@@ -14,14 +14,14 @@ from catalog3d.adapters.requests import rerun_request, retake_request
 from catalog3d.adapters.wiring import open_catalog
 from catalog3d.asset import REJECT_REASONS
 from catalog3d.cli.errors import console, sentence_on_error
-from catalog3d.cli.run import Before, credits_of, existing, perform, say_bills, show
+from catalog3d.cli.run import Before, credits_of, existing, perform, say_bills, show, unit_of
 from catalog3d.errors import RunError
 from catalog3d.request import RunRequest
 from catalog3d.retake import Retake
 from catalog3d.stages.context import OpenCatalog
 from catalog3d.stages.planning import Planned
 from catalog3d.stages.retaking import Case, close_retake, require_retakable, retake_case
-from catalog3d.wording import credits_text
+from catalog3d.wording import credits_text, plain
 
 
 def retake(
@@ -55,7 +55,8 @@ def retake(
             report = perform(retake_request(**wishes), "retake", before=asking, **wishes)
         show(report, json_=json_)
         with open_catalog(Path(sheet).parent) as catalog:
-            close_retake(catalog, sku)
+            for line in report.lines:
+                close_retake(catalog, line)
     is_made = case.made is not None or any((line.version or 0) > case.version for line in report.lines)
     raise typer.Exit(0 if is_made else 1)
 
@@ -68,9 +69,8 @@ def _asking(case: Case, *, reason: str, note: str, yes: bool) -> Before:
         item = planned.plan.items[0]
         wish = require_retakable(item)
         if not yes and _somebody_is_there():
-            _require_yes(
-                f"Make another model of {item.sku} beside V{case.version} for {credits_text(item.credits)} credits?"
-            )
+            price = f"{credits_text(item.credits)} {unit_of(catalog)}"
+            _require_yes(f"Make another model of {plain(item.sku)} beside V{case.version} for {price}?")
         catalog.registry.retakes.ask(wish, person=getpass.getuser(), reason=reason, note=note)
 
     return before

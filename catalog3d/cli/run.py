@@ -172,13 +172,18 @@ def perform(request: RunRequest, flow_name: str, *, before: Before | None = None
     return _in_flow(home, out, flow_name, parameters)
 
 
-def say_bills(_catalog: OpenCatalog, request: RunRequest, planned: Planned) -> None:
+def say_bills(catalog: OpenCatalog, request: RunRequest, planned: Planned) -> None:
     """Say for each group of the selected SKUs what it will bill and why, or what there is instead of them."""
     out = console()
     if not planned.plan.items:
         out.print(escape(nothing_selected(request, planned.counts)), soft_wrap=True)
     for group in bill_groups(planned.plan):
-        out.print(f"  {escape(group.sentence)}", soft_wrap=True, style=None if group.do else "dim")
+        out.print(f"  {escape(group.sentence(unit_of(catalog)))}", soft_wrap=True, style=None if group.do else "dim")
+
+
+def unit_of(catalog: OpenCatalog) -> str:
+    """What is counted: a rehearsal's credits are no money."""
+    return "stand-in credits" if catalog.is_rehearsal else "credits"
 
 
 def announce(out: Console, catalog: OpenCatalog) -> None:

@@ -8,10 +8,11 @@ from dataclasses import dataclass, replace
 from catalog3d.asset import REJECT_REASONS
 from catalog3d.errors import ProductError, RunError
 from catalog3d.plan import Known, PlanItem
+from catalog3d.report import SkuLine
 from catalog3d.request import RunRequest
 from catalog3d.retake import Retake
 from catalog3d.stages.context import OpenCatalog
-from catalog3d.status import next_action
+from catalog3d.status import SOMEBODY_ELSE, next_action
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,16 +85,22 @@ def require_asked(items: tuple[PlanItem, ...]) -> None:
             )
 
 
-def close_retake(catalog: OpenCatalog, sku: str) -> None:
-    """Somebody was told what came of a SKU's retake: it is over, unless a paid task of it is still on its way."""
-    retake = catalog.registry.retakes.newest().get(sku)
-    if retake is None or not retake.is_open:
+def close_retake(catalog: OpenCatalog, line: SkuLine) -> None:
+    """Somebody was told this of a SKU: its retake is over, if that was what came of it.
+
+    It stays open while it is not ordered, is on its way, or is another run's to finish.
+    """
+    retake = catalog.registry.retakes.newest().get(line.sku)
+    if retake is None or not retake.is_open or line.reason in SOMEBODY_ELSE:
         return
-    if not retake.is_made(catalog.registry.catalog.newest_assets().get(sku)):
+    newest = catalog.registry.catalog.newest_assets().get(line.sku)
+    if newest is not None and retake.is_made(newest):
+        is_over = line.version == newest.version
+    else:
         latest = catalog.registry.ledger.latest(retake.realm, retake.digest, after_attempt=retake.after_attempt)
-        if latest is not None and (latest.is_open or latest.succeeded):
-            return
-    catalog.registry.retakes.close(retake.id)
+        is_over = latest is not None and not latest.is_open and not latest.succeeded
+    if is_over:
+        catalog.registry.retakes.close(retake.id)
 
 
 def with_retakes(catalog: OpenCatalog, request: RunRequest, known: Mapping[str, Known]) -> dict[str, Known]:
@@ -119,7 +126,7 @@ def with_retakes(catalog: OpenCatalog, request: RunRequest, known: Mapping[str, 
 
 
 def _priced(catalog: OpenCatalog, sku: str, known: Known) -> Retake | None:
-    """A retake as it would be recorded now: of the brief of today, after every attempt that is over."""
+    """A retake as it would be recorded now: of the brief of today, after every attempt that gave none, or one that is stored."""
     brief = known.brief or known.asset_brief
     if known.asset is None or brief is None:
         return None
@@ -131,7 +138,7 @@ def _priced(catalog: OpenCatalog, sku: str, known: Known) -> Retake | None:
         generation_id=known.asset.generation_id,
         realm=realm,
         digest=digest,
-        after_attempt=catalog.registry.ledger.last_over(realm, digest) if same else 0,
+        after_attempt=catalog.registry.ledger.last_used(realm, digest) if same else 0,
     )
 
 

@@ -9,14 +9,12 @@ from catalog3d.adapters.registry.runs import RunSku
 from catalog3d.ledger import LedgerState
 from catalog3d.stages.context import RunContext, SkuWork
 from catalog3d.stages.resting import resting
-from catalog3d.status import HAS_MODEL, PLACES_ON_HOLD, Stage, Status
+from catalog3d.status import HAS_MODEL, PLACES_ON_HOLD, SOMEBODY_ELSE, Stage, Status
 
 _ROW_CANNOT_RUN = ("PHOTO_MISSING", "PHOTO_UNREADABLE", "PHOTO_TOO_LARGE", "PHOTO_TOO_SMALL", "PHOTO_BLANK", "URL_")
 _CHANGED = frozenset({"PHOTO_CHANGED", "PARAMETERS_CHANGED", "PROMPT_CHANGED"})
 _PARKED = frozenset({"SUBMISSION_UNKNOWN", "TASK_STUCK", "TASK_LOST"})
 """Money is out and nobody knows for what: that is said even of a SKU that has a model."""
-_SOMEBODY_ELSE = frozenset({"TAKEN", "LEASE_LOST"})
-"""Another worker has this SKU now and says where it stands."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,7 +35,7 @@ async def settle_status(context: RunContext, sku: str) -> Standing:
 def _settle(context: RunContext, sku: str) -> Standing:
     registry = context.catalog.registry
     noted = registry.runs.sku(context.run_id, sku)
-    if noted.reason in _SOMEBODY_ELSE:
+    if noted.reason in SOMEBODY_ELSE:
         context.ended[sku] = Status.GENERATING
         return Standing(status=Status.GENERATING, stage=noted.stage, reason=noted.reason, message=noted.message)
     end = _standing(context, context.work[sku], noted)

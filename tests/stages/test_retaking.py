@@ -11,6 +11,7 @@ from catalog3d.asset import Approval, Asset
 from catalog3d.errors import Catalog3DError, RunError
 from catalog3d.ledger import Generation, Outcome
 from catalog3d.plan import PlanItem
+from catalog3d.report import SkuLine
 from catalog3d.retake import Retake
 from catalog3d.stages.decide import decide
 from catalog3d.stages.planning import start_run
@@ -46,6 +47,18 @@ def keep(shop: Shop, generation: Generation) -> Asset:
     return shop.store(product, shop.reserve(product, generation), generation)
 
 
+def told(shop: Shop, version: int = 1, reason: str = "") -> None:
+    """Somebody reads the end of a run."""
+    line = SkuLine(
+        sku="A1", name="Chair", status=Status.GENERATED, stage="", reason=reason, message="", planned=True, version=version
+    )  # fmt: skip
+    close_retake(shop.catalog, line)
+
+
+def is_open(shop: Shop) -> bool:
+    return shop.catalog.registry.retakes.newest()["A1"].is_open
+
+
 def test_a_retake_is_priced_before_anybody_is_on_record_for_it(shop: Shop) -> None:
     shop.make("A1")
     item = retake_plan(shop)
@@ -79,24 +92,53 @@ def test_after_it_was_heard_of_the_next_wish_is_another_retake(shop: Shop) -> No
     shop.make("A1")
     first = ask(shop)
     keep(shop, pay(shop, first))
-    close_retake(shop.catalog, "A1")
+    told(shop, version=2)
     assert retake_case(shop.catalog, "A1", "OTHER").made is None
     second = ask(shop)
     assert (second.version, second.after_attempt, retake_plan(shop).credits) == (2, 2, Decimal(30))
     assert pay(shop, second).attempt == 3
 
 
-def test_a_retake_whose_task_is_on_its_way_stays_open(shop: Shop) -> None:
+def test_a_retake_stays_open_until_its_end_was_told(shop: Shop) -> None:
     shop.make("A1")
-    order(shop, ask(shop))
-    close_retake(shop.catalog, "A1")
-    assert shop.catalog.registry.retakes.newest()["A1"].is_open
+    retake = ask(shop)
+    told(shop, reason="OVER_BUDGET")
+    assert is_open(shop)
+    order(shop, retake)
+    told(shop, reason="RUN_STOPPED")
+    assert is_open(shop)
+    paid = pay(shop, retake)
+    told(shop, reason="STORE_UNREACHABLE")
+    assert is_open(shop)
+    keep(shop, paid)
+    told(shop, version=1)
+    assert is_open(shop)
+    told(shop, version=2)
+    assert not is_open(shop)
+
+
+def test_who_was_told_that_another_run_has_it_ends_no_retake(shop: Shop) -> None:
+    shop.make("A1")
+    retake = ask(shop)
+    pay(shop, retake, Outcome.FAILED)
+    told(shop, reason="TAKEN")
+    assert is_open(shop)
+
+
+def test_a_model_that_was_paid_for_and_never_stored_is_taken_before_another_is_ordered(shop: Shop) -> None:
+    shop.make("A1")
+    first = ask(shop)
+    paid = pay(shop, first)
+    shop.catalog.registry.retakes.close(first.id)
+    second = ask(shop)
+    assert (second.id != first.id, retake_plan(shop).credits) == (True, Decimal(0))
+    assert order(shop, second).id == paid.id
 
 
 def test_a_retake_that_failed_is_over_and_the_next_wish_pays_for_one_attempt(shop: Shop) -> None:
     shop.make("A1")
     pay(shop, ask(shop), Outcome.FAILED)
-    close_retake(shop.catalog, "A1")
+    told(shop, reason="X")
     assert (shop.plan()["A1"].status, shop.plan()["A1"].reason) == (Status.GENERATED, "")
     assert pay(shop, ask(shop)).attempt == 3
 

@@ -21,7 +21,7 @@ from catalog3d.adapters.registry.generation_rows import (
     slots_by_state,
     task_columns,
 )
-from catalog3d.adapters.registry.tables import GenerationRow
+from catalog3d.adapters.registry.tables import AssetRow, GenerationRow
 from catalog3d.brief import Brief
 from catalog3d.errors import NotSentError, ProductError
 from catalog3d.ledger import (
@@ -101,13 +101,18 @@ class Ledger:
             ).first()
             return generation_of(row) if row else None
 
-    def last_over(self, realm: str, digest: str) -> int:
-        """The last settled attempt of a brief; 0 if there is none."""
+    def last_used(self, realm: str, digest: str) -> int:
+        """The last attempt of a brief that ended without a model or whose model is stored; 0 if there is none.
+
+        A later one, if there is any, is on its way or paid for and not stored yet: nobody needs to pay for another.
+        """
+        stored = select(AssetRow.id).where(AssetRow.generation_id == GenerationRow.id, AssetRow.stored).exists()
         with read(self._engine) as session:
             query = select(func.max(GenerationRow.attempt)).where(
                 GenerationRow.realm == realm,
                 GenerationRow.digest == digest,
                 GenerationRow.state == LedgerState.SETTLED,
+                or_(GenerationRow.outcome != Outcome.SUCCESS.value, stored),
             )
             return session.scalar(query) or 0
 
