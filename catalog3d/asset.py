@@ -22,6 +22,14 @@ class Approval(StrEnum):
     SUPERSEDED = "superseded"
 
 
+class Choice(StrEnum):
+    """What a person can decide about an asset. A retake asks for another model and leaves the approval as it is."""
+
+    APPROVED = Approval.APPROVED.value
+    REJECTED = Approval.REJECTED.value
+    RETAKE = "retake"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Asset:
     """One version of a SKU's model in one format.
@@ -56,7 +64,7 @@ class Decision:
 
     sku: str
     version: int
-    decision: Approval
+    decision: Choice
     person: str
     reason: str
     note: str
@@ -74,7 +82,7 @@ REJECT_REASONS = {
     "FILE_PROBLEM": "The file is too large or in the wrong format.",
     "OTHER": "See the note.",
 }
-"""Coded reasons of a rejection: the reviewer's checklist of the sheet recipe, one code a question."""
+"""Coded reasons of a rejection and of a retake: the reviewer's checklist of the sheet recipe, one code a question."""
 
 
 def version_in_force(versions: Sequence[Asset]) -> Asset:
@@ -91,6 +99,16 @@ def version_in_force(versions: Sequence[Asset]) -> Asset:
     if approved and counted[-1].approval is Approval.REJECTED:
         return approved[-1]
     return counted[-1]
+
+
+def generation_to_keep(newest: Asset, in_force: Asset, product: Product) -> int | None:
+    """The generation behind a SKU's next version while its brief stays the same.
+
+    That of the newest version; but a new name goes to the model that people prefer, and not to a retake that they
+    passed over.
+    """
+    renamed = newest.generation_id is not None and asset_identity(newest.generation_id, product) != newest.identity
+    return in_force.generation_id if renamed else newest.generation_id
 
 
 def rejection_text(reason: str, note: str) -> str:

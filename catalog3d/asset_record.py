@@ -13,7 +13,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
-from catalog3d.asset import Approval
+from catalog3d.asset import Approval, Choice
 from catalog3d.errors import ProductError
 from catalog3d.keys import check_key
 from catalog3d.naming import asset_folder
@@ -88,7 +88,7 @@ class Provenance(_Value):
 class RecordedDecision(_Value):
     """What a named person decided about this version, and when."""
 
-    decision: Approval
+    decision: Choice
     person: str
     reason: str = ""
     note: str = ""

@@ -7,6 +7,7 @@ itself; a changed brief makes it stale, and only an explicit wish pays.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 from decimal import Decimal
 
 from catalog3d.asset import Approval, Asset, Decision, asset_identity, rejection_text
@@ -15,6 +16,8 @@ from catalog3d.ledger import Generation, LedgerState, Outcome, may_try_again
 from catalog3d.product import InvalidRow, Product
 from catalog3d.quality import Verdict
 from catalog3d.request import RunRequest
+from catalog3d.retake import Retake
+from catalog3d.staleness import what_changed
 from catalog3d.status import Stage, Status
 
 DOUBTS = frozenset({"PROPORTION_MISMATCH", "DEGENERATE_SHAPE"})
@@ -27,13 +30,16 @@ class Known:
 
     Attributes:
         brief: None if a view's pixels are not known yet, such as a URL that was never fetched.
-        generation: What the ledger has for that brief in this realm, if anything.
+        generation: What the ledger has for that brief in this realm, if anything; for a retake, what it has for that.
         asset: Its newest stored version.
         asset_brief: The brief behind that version, None for a model made by hand.
         in_force: The version that says where it stands, if there is any; mostly the newest.
         rejection: The decision on the version in force, if that is rejected.
         status: Its present status, None if the registry does not know it.
+        stage: Where it ended.
+        changed_at: Since when it stands there.
         ordered: Id of the generation that was last ordered for it.
+        retake: The last time that another model was asked for, or one that is being priced.
     """
 
     brief: Brief | None = None
@@ -44,7 +50,16 @@ class Known:
     rejection: Decision | None = None
     status: Status | None = None
     reason: str = ""
+    stage: str = ""
+    changed_at: datetime | None = None
     ordered: int | None = None
+    retake: Retake | None = None
+
+    @property
+    def retake_to_make(self) -> Retake | None:
+        """The retake, unless it was closed or its model is stored already."""
+        retake = self.retake
+        return retake if retake is not None and retake.is_open and not retake.is_made(self.asset) else None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,6 +71,8 @@ class PlanItem:
         status: Where it stands before the run.
         credits: What this run may bill for it.
         price_group: SKUs of the same group share one generation and are billed once.
+        why: Why there is something to do, and so why it bills what it bills.
+        retake: The retake that it carries out.
     """
 
     sku: str
@@ -69,6 +86,8 @@ class PlanItem:
     credits: Decimal = Decimal(0)
     price_group: str = ""
     product: Product | None = None
+    why: str = ""
+    retake: Retake | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -192,50 +211,99 @@ def _plan_with_model(ready: PlanItem, known: Known, asset: Asset, product: Produ
     if _brief_changed(known):
         return _plan_changed(ready, known, terms)
     rest = rest_of(known.in_force or asset, known.rejection, published=known.status is Status.PUBLISHED)
-    if asset.generation_id is not None and asset_identity(asset.generation_id, product) != asset.identity:
-        return replace(ready, stage=Stage.NAME_VERSION, status=rest.status)
-    if terms.request.from_stage is not None:
-        return replace(ready, stage=terms.request.from_stage, status=rest.status)
-    if product.action == "retake":
-        said = "The sheet asks for a retake (3D Action), and the same photo cannot be ordered again."
-        rest = replace(rest, reason="RETAKE_ASKED", message=f"{said} {rest.message}".strip())
-    return replace(
+    resting = replace(
         ready, do=False, status=rest.status, stage=Stage.UPDATE_STATUS, reason=rest.reason, message=rest.message
     )
+    retake = known.retake_to_make
+    if retake is not None and (terms.request.retake or _in_hand(known.generation)):
+        return _plan_retake(resting, known, retake, terms)
+    if asset.generation_id is not None and asset_identity(asset.generation_id, product) != asset.identity:
+        why = "name or size changed: the same model as a new version"
+        return replace(ready, stage=Stage.NAME_VERSION, status=rest.status, why=why)
+    if terms.request.from_stage is not None:
+        stage = terms.request.from_stage
+        return replace(ready, stage=stage, status=rest.status, why=f"the model is kept, and done again from {stage} on")
+    if retake is not None:
+        return _plan_retake(resting, known, retake, terms)
+    return _asked_in_sheet(resting, known, asset, terms.price) if product.action == "retake" else resting
+
+
+def _asked_in_sheet(resting: PlanItem, known: Known, asset: Asset, price: Decimal) -> PlanItem:
+    """What becomes of `retake` in the sheet: a wish with its price, which pays for nothing by itself."""
+    if known.retake is not None and known.retake.is_made(asset):
+        said = f"V{asset.version} was made since the retake of V{known.retake.version}: empty 3D Action in the sheet."
+        return replace(resting, message=f"{said} {resting.message}".strip())
+    said = f"The sheet asks for a retake (3D Action): another model of the same photo costs {price} credits."
+    return replace(resting, reason="RETAKE_ASKED", message=f"{said} {resting.message}".strip())
+
+
+def _plan_retake(resting: PlanItem, known: Known, retake: Retake, terms: Terms) -> PlanItem:
+    """A SKU of which somebody wants another model: it keeps the one that it has until the new one is stored."""
+    generation = known.generation
+    going_on = replace(resting, do=True, stage=Stage.GENERATE_MODEL, reason="", message="", retake=retake)
+    if generation is not None and _in_hand(generation):
+        if generation.state is LedgerState.UNKNOWN:
+            return _parked(going_on)
+        return replace(going_on, why=f"the retake of V{retake.version} is paid for already")
+    if terms.request.retake:
+        why = f"retake of V{retake.version}, another model from the same photo"
+        return replace(going_on, stage=resting.stage, credits=terms.price, why=why)
+    failed = generation is not None and generation.error_message and not _unsent(generation)
+    how = f"failed: {generation.error_message}" if failed and generation else "was asked for, and is not ordered yet."
+    message = f"The retake of V{retake.version} {how} {resting.message}".strip()
+    reason = generation.error_code if failed and generation else "RETAKE_ASKED"
+    return replace(resting, reason=reason, message=message)
 
 
 def _plan_changed(ready: PlanItem, known: Known, terms: Terms) -> PlanItem:
     """A SKU whose brief changed: stale, until somebody wants the new model; one that was ordered goes on."""
     generation = known.generation
-    reason, message = _stale_reason(known, terms.price)
+    reason, message = _stale_reason(known, ready.product, terms.price)
     stale = replace(ready, do=False, status=Status.STALE, stage=Stage.UPDATE_STATUS, reason=reason, message=message)
     by_itself = terms.auto_stale and (_unsent(generation) or _in_hand(generation) or _retried_by_itself(generation))
-    wanted = terms.request.stale or by_itself
+    retake = known.retake_to_make if terms.request.retake else None
+    wanted = terms.request.stale or by_itself or retake is not None
     if generation is not None and _in_hand(generation):
         begun = known.status is Status.GENERATING or known.ordered == generation.id
         if not wanted and not begun:
             return stale
         if generation.state is LedgerState.UNKNOWN:
             return _parked(ready)
-        return replace(stale, do=True, stage=Stage.GENERATE_MODEL)
-    return replace(stale, do=True, stage=ready.stage, credits=terms.price) if wanted else stale
+        why = f"stale ({reason}), and the new model is paid for already"
+        return replace(stale, do=True, stage=Stage.GENERATE_MODEL, why=why, retake=retake)
+    if not wanted:
+        return stale
+    return replace(
+        stale, do=True, stage=ready.stage, credits=terms.price, why=f"stale ({reason}), a new model", retake=retake
+    )
 
 
 def _plan_without_model(ready: PlanItem, known: Known, terms: Terms) -> PlanItem:
     generation, request = known.generation, terms.request
     if generation is None or _unsent(generation):
-        return replace(ready, status=Status.READY, credits=terms.price)
+        return replace(ready, status=Status.READY, credits=terms.price, why="no model yet")
     if generation.state is LedgerState.UNKNOWN:
         return _parked(ready)
     if _in_hand(generation):
-        return replace(ready, stage=Stage.GENERATE_MODEL)
+        return replace(ready, stage=Stage.GENERATE_MODEL, why=_why_paid(known, generation))
     reason = generation.error_code or "TASK_FAILED"
     failed = replace(ready, status=Status.FAILED, stage=Stage.GENERATE_MODEL)
     named = bool(request.only) or request.reason in (reason, known.reason)
     if named or request.failed or request.from_stage is not None or _retried_by_itself(generation):
-        return replace(failed, credits=terms.price)
+        why = f"the provider gave no model ({reason}) and is asked again"
+        return replace(failed, credits=terms.price, why=why)
     message = generation.error_message or "The provider could not make a model of it."
     return replace(failed, do=False, reason=reason, message=message)
+
+
+def _why_paid(known: Known, generation: Generation) -> str:
+    """Why a SKU without a stored model costs nothing more."""
+    if generation.state is LedgerState.SENDING:
+        return "the request was cut off: it is looked at, and not sent again"
+    if not generation.succeeded:
+        return "the model is paid for and being made"
+    after = f" after {known.reason} at {known.stage}" if known.reason and known.stage else ""
+    return f"the model is paid for, and goes on{after}"
 
 
 def _unsent(generation: Generation | None) -> bool:
@@ -257,7 +325,12 @@ def _retried_by_itself(generation: Generation | None) -> bool:
 def _parked(ready: PlanItem) -> PlanItem:
     message = "A paid request got no answer: it is looked for, and sent again only if it surely made nothing."
     return replace(
-        ready, status=Status.FAILED, stage=Stage.GENERATE_MODEL, reason="SUBMISSION_UNKNOWN", message=message
+        ready,
+        status=Status.FAILED,
+        stage=Stage.GENERATE_MODEL,
+        reason="SUBMISSION_UNKNOWN",
+        message=message,
+        why="its answer is looked for",
     )
 
 
@@ -272,17 +345,15 @@ def _brief_changed(known: Known) -> bool:
     return known.brief is not None and known.asset_brief is not None and known.brief.digest != known.asset_brief.digest
 
 
-def _stale_reason(known: Known, price: Decimal) -> tuple[str, str]:
+def _stale_reason(known: Known, product: Product | None, price: Decimal) -> tuple[str, str]:
+    """(reason code, message)."""
     assert known.brief is not None  # noqa: S101 - `_brief_changed` said so
     assert known.asset_brief is not None  # noqa: S101
-    cost = "the new one is paid for already" if _in_hand(known.generation) else f"a new one costs {price} credits"
+    cost = "The new one is paid for already" if _in_hand(known.generation) else f"A new one costs {price} credits"
     if known.generation is not None and known.generation.error_message and not _in_hand(known.generation):
         cost += f". The last try failed: {known.generation.error_message.rstrip('.')}"
-    if known.brief.pictures != known.asset_brief.pictures:
-        return "PHOTO_CHANGED", f"The photo changed since this model was made; {cost}."
-    if known.brief.prompt != known.asset_brief.prompt:
-        return "PROMPT_CHANGED", f"The prompt changed since this model was made; {cost}."
-    return "PARAMETERS_CHANGED", f"The generation rules changed since this model was made; {cost}."
+    code, changed = what_changed(known.asset_brief, known.brief, product)
+    return code, f"Since this model was made, {changed}. {cost}."
 
 
 def _view_group(product: Product) -> str:

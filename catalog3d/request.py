@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from datetime import timedelta
 from decimal import Decimal
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from catalog3d.errors import RunError
 from catalog3d.status import Stage, Status
 
 
@@ -24,7 +27,11 @@ class RunRequest(BaseModel):
         stale: Make new versions of SKUs whose photo or parameters changed: this pays.
         status: Only SKUs that now have one of these statuses; empty = all.
         reason: Only SKUs that now have this reason code.
+        stage: Only SKUs that ended at this stage.
+        older_than: Only SKUs that have stood where they stand for at least so long.
+        newer_than: Only SKUs that came to stand where they stand within this time.
         from_stage: Do this stage and the later ones again, even where they are done; never pays for a model twice.
+        retake: Make the new models that were asked for of the SKUs in `only`: this pays.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -41,8 +48,33 @@ class RunRequest(BaseModel):
     stale: bool = False
     status: tuple[Status, ...] = ()
     reason: str | None = None
+    stage: Stage | None = None
+    older_than: timedelta | None = None
+    newer_than: timedelta | None = None
     from_stage: Stage | None = None
+    retake: bool = False
     origin: Literal["command line", "prefect", "schedule"] = "command line"
+
+
+_AGE = re.compile(r"(\d{1,6})\s*([mhdw])", re.IGNORECASE)
+_UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+
+
+def parse_age(text: str) -> timedelta | None:
+    """How long, as people type it; None for "".
+
+    Raises:
+        RunError: AGE_INVALID.
+
+    >>> parse_age("7d"), parse_age("12 h")
+    (datetime.timedelta(days=7), datetime.timedelta(seconds=43200))
+    """
+    if not text.strip():
+        return None
+    found = _AGE.fullmatch(text.strip())
+    if found is None:
+        raise RunError(f"{text!r} is no length of time.", code="AGE_INVALID", fix="Write it like 30m, 12h, 7d or 2w.")
+    return timedelta(**{_UNITS[found[2].lower()]: int(found[1])})
 
 
 def named_skus(text: str) -> tuple[str, ...]:

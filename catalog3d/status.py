@@ -41,6 +41,9 @@ HAS_MODEL = frozenset(
 PLACES_ON_HOLD = frozenset({"NO_CREDITS", "OVER_BUDGET", "RUN_STOPPED", "TAKEN"})
 """Reasons that leave a SKU `ready`: nothing is wrong with it, its turn comes later."""
 
+SOMEBODY_ELSE = frozenset({"TAKEN", "LEASE_LOST"})
+"""Another worker has this SKU now and says where it stands."""
+
 NEXT_ACTIONS: dict[str, str] = {
     "PHOTO_MISSING": "Put the photo into the folder, or correct its name in the sheet, and run again.",
     "PHOTO_UNREADABLE": "Replace the photo by a PNG or JPEG that opens on your computer, and run again.",
@@ -61,8 +64,8 @@ NEXT_ACTIONS: dict[str, str] = {
     "TASK_FAILED": "Try another photo; `catalog3d rerun --sku SKU` tries the same one again.",
     "WRONG_FILE": "Run again: the finished model is fetched anew at no cost.",
     "PRICE_UNKNOWN": "Name a model and options with a known price in catalog.yaml, and run again.",
-    "RETAKE_ASKED": "Put a better photo in place of the old one; `catalog3d rerun --stale` then makes the new version "
-    "and says the price first.",
+    "RETAKE_ASKED": "`catalog3d retake SKU --reason CODE` orders it and says the price first; with a better photo in "
+    "place of the old one, `catalog3d rerun --stale` does.",
     "ON_HOLD": "Empty 3D Action in the sheet to let it go on.",
     "MESH_BLOCKED": "Look at the checks: the file cannot be used as it is.",
     "MESH_DOUBT": "Look at the model beside its photo, then approve or reject it.",
@@ -78,7 +81,10 @@ def next_action(status: Status, reason: str) -> str:
     if status in (Status.APPROVED, Status.PUBLISHED):
         return ""
     if status is Status.REJECTED:
-        return "Put a better photo in place of the old one; `catalog3d rerun --stale` then makes another version."
+        return (
+            "Put a better photo in place of the old one, and `catalog3d rerun --stale` makes another version; "
+            "`catalog3d retake SKU --reason CODE` tries the same photo again. Both say the price first."
+        )
     if status is Status.STALE:
         return "Look at it; `catalog3d rerun --stale` makes the new version and says the price first."
     if reason in NEXT_ACTIONS:

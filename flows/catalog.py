@@ -20,10 +20,12 @@ from prefect.runtime import deployment
 from prefect.states import Cancelled, Completed, Failed
 from pydantic import Field
 
-from catalog3d.adapters.requests import nightly_request, rerun_request, sheet_request
+from catalog3d.adapters.requests import nightly_request, rerun_request, retake_request, sheet_request
 from catalog3d.adapters.wiring import new_run_id
+from catalog3d.billing import bill_groups
 from catalog3d.errors import Catalog3DError, RunError
 from catalog3d.request import RunRequest, named_skus
+from catalog3d.selection import nothing_selected
 from catalog3d.stages.lines import Gate
 from catalog3d.stages.reporting import artifact_markdown, finish_run
 from tasks.catalog import (
@@ -41,7 +43,18 @@ from tasks.sessions import Session, run_session
 Credits = Annotated[float, Field(ge=0)]
 Limit = Annotated[int, Field(ge=1)]
 StageName = Literal["validate_fields", "generate_model", "validate_mesh", "name_version", "upload_asset"]
-StatusName = Literal["failed", "flagged", "invalid", "ready", "rejected", "generated", "stale", "generating"]
+EndedAt = Literal[
+    "ingest_sheet",
+    "validate_fields",
+    "generate_model",
+    "validate_mesh",
+    "name_version",
+    "upload_asset",
+    "update_status",
+]
+StatusName = Literal[
+    "failed", "flagged", "invalid", "ready", "rejected", "generated", "stale", "generating", "approved", "published"
+]
 
 
 @flow(name="catalog-run", flow_run_name="catalog-run {sheet}", retries=0, persist_result=False)
@@ -102,6 +115,10 @@ async def rerun_failed(
     status: StatusName | None = "failed",
     stale: bool = False,
     reason: str = "",
+    stage: EndedAt | None = None,
+    category: str = "",
+    older_than: str = "",
+    newer_than: str = "",
     from_stage: StageName | None = None,
     sku: str = "",
     limit: Limit | None = None,
@@ -109,12 +126,18 @@ async def rerun_failed(
 ) -> Any:
     """Do SKUs again that failed, were flagged or were rejected, from the stage that is needed.
 
+    What chooses SKUs narrows each other; the log says first what each group of them will bill, and why.
+
     Args:
         sheet: Path of the sheet on the worker's machine; empty means that of the last run.
         images: Folder with more photos; empty means that of the sheet's last run.
         status: Which SKUs: those with this status now. Of SKUs named below, only stale leaves out others.
         stale: Stale SKUs too, beside those of the status above. This pays.
         reason: Only those with this reason code, such as TRIPO_2008.
+        stage: Only those that ended at this stage, such as upload_asset.
+        category: Only this category; empty means all.
+        older_than: Only those that have stood unchanged for so long, such as 7d (m, h, d or w).
+        newer_than: Only those that changed within this time, such as 12h for last night's.
         from_stage: Do this stage and the later ones again; a finished model is never paid again.
         sku: Only these SKUs, with commas between them.
         limit: Work on at most so many SKUs.
@@ -128,12 +151,28 @@ async def rerun_failed(
             status=status,
             stale=stale,
             reason=reason,
+            stage=stage,
+            category=category,
+            older_than=older_than,
+            newer_than=newer_than,
             from_stage=from_stage,
             only=named_skus(sku),
             limit=limit,
             budget=_credits(budget),
         )
     )
+
+
+@flow(name="retake", flow_run_name="retake {sku}", retries=0, persist_result=False)
+async def retake(sheet: str, sku: str, budget: Credits | None = None) -> Any:
+    """Make the other model of a SKU that a person has asked for, beside the one that it has.
+
+    Args:
+        sheet: Path of the sheet.
+        sku: The SKU.
+        budget: Cap of this run in credits (30 per model, 1 credit = $0.01).
+    """
+    return await _run(retake_request(sheet, sku, _credits(budget)))
 
 
 def _credits(value: float | None) -> Decimal | None:
@@ -151,6 +190,7 @@ async def _run(request: RunRequest) -> Any:
     try:
         with run_session(run_id, request) as session:
             skus = await ingest_sheet(run_id)
+            _say_bills(session)
             async with session.start() as context:
                 gate = Gate(context.link.slots.most)
                 await asyncio.gather(*(_product(session, sku, gate) for sku in skus))
@@ -158,9 +198,23 @@ async def _run(request: RunRequest) -> Any:
     except RunError as error:
         get_run_logger().error("%s", error)
         return Failed(message=str(error), data=error)
-    await show_summary(artifact_markdown(report), key="catalog-run", description=report.sentence)
+    sentence = _none_selected(session) or report.sentence
+    await show_summary(artifact_markdown(report), key="catalog-run", description=sentence)
     ended = Cancelled if context.braked else Completed
-    return ended(message=report.sentence, data=run_id)
+    return ended(message=sentence, data=run_id)
+
+
+def _say_bills(session: Session) -> None:
+    """Say what the selected SKUs will bill before the first of them is begun."""
+    unit = "stand-in credits" if session.catalog.is_rehearsal else "credits"
+    for group in bill_groups(session.planned.plan) if session.planned else ():
+        get_run_logger().info("%s", group.sentence(unit))
+
+
+def _none_selected(session: Session) -> str:
+    """What there is instead of the SKUs that were asked for; "" if there are some."""
+    planned = session.planned
+    return nothing_selected(session.request, planned.counts) if planned and not planned.plan.items else ""
 
 
 async def _product(session: Session, sku: str, gate: Gate) -> None:

@@ -86,9 +86,15 @@ class Shop:
 
     def intent(self, sku: str, run_id: str = "run-0") -> tuple[Generation, Lease]:
         """What a run writes down before it sends anything for a SKU."""
+        generation = self.open_intent(sku, run_id)
+        lease = self.catalog.registry.ledger.take_lease(generation.id, "worker")
+        assert lease is not None
+        return generation, lease
+
+    def open_intent(self, sku: str, run_id: str = "run-0", *, after_attempt: int = 0) -> Generation:
+        """The generation of a SKU's present photo, opened or found."""
         brief = look_at_products(self.catalog, make_plan(self.catalog, self.request()).reading, None)[1][sku].brief
         assert brief is not None
-        ledger = self.catalog.registry.ledger
         intent = Intent(
             realm=self.catalog.realm,
             brief=brief,
@@ -98,11 +104,9 @@ class Shop:
             model_seed=7,
             expected_credits=Decimal(30),
             run_id=run_id,
+            after_attempt=after_attempt,
         )
-        generation = ledger.open_intent(intent, AMPLE)
-        lease = ledger.take_lease(generation.id, "worker")
-        assert lease is not None
-        return generation, lease
+        return self.catalog.registry.ledger.open_intent(intent, AMPLE)
 
     def buy(self, sku: str, outcome: Outcome = Outcome.SUCCESS, **how: Any) -> Generation:
         """The paid task of a SKU's present photo, ended; one that already gave a model is used again."""

@@ -6,15 +6,18 @@ from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
-from catalog3d.asset import Approval, version_in_force
+import pytest
+
+from catalog3d.asset import Approval, asset_identity, generation_to_keep, version_in_force
 from catalog3d.ledger import LedgerState, Outcome
 from catalog3d.plan import Known, Plan, PlanItem, Terms, plan_invalid, plan_product, resting_status
 from catalog3d.product import InvalidRow, Severity
 from catalog3d.quality import Check
 from catalog3d.request import RunRequest
+from catalog3d.retake import Retake
 from catalog3d.selection import in_order
-from catalog3d.status import Stage, Status
-from tests.products import a_brief, a_generation, a_product, an_asset
+from catalog3d.status import Stage, Status, next_action
+from tests.products import NOW, a_brief, a_generation, a_product, an_asset
 
 PRICE = Decimal(30)
 
@@ -166,6 +169,105 @@ def test_a_retake_keeps_the_status_and_says_so() -> None:
     assert published.status is Status.PUBLISHED
 
 
+def wish(**changes: Any) -> Retake:
+    asked = Retake(
+        id=1, sku="CH123", version=1, generation_id=1, realm="tripo:test", digest=a_brief().digest, after_attempt=1
+    )
+    return replace(asked, **changes)
+
+
+def asked_again(generation: Any = None, **changes: Any) -> Known:
+    """A finished product of which somebody wants another model; `generation` is what the ledger has for that."""
+    return finished(generation=generation, retake=wish(), **changes)
+
+
+def test_a_wish_in_the_sheet_is_listed_with_its_price_and_pays_for_nothing() -> None:
+    item = plan_for(a_product(action="retake"), finished())
+    assert (item.do, item.credits, item.reason) == (False, Decimal(0), "RETAKE_ASKED")
+    assert "30 credits" in item.message
+    assert "catalog3d retake SKU --reason" in next_action(item.status, item.reason)
+
+
+def test_a_wish_in_the_sheet_that_was_fulfilled_is_not_listed_again() -> None:
+    second = an_asset(version=2, generation_id=2, identity=asset_identity(2, a_product()))
+    known = finished(asset=second, retake=wish(is_open=False))
+    item = plan_for(a_product(action="retake"), known)
+    assert (item.do, item.reason) == (False, "")
+    assert "empty 3D Action" in item.message
+
+
+def test_a_retake_is_paid_only_by_its_own_request() -> None:
+    item = planned(asked_again(), retake=True, only=("CH123",))
+    assert (item.do, item.credits, item.retake) == (True, PRICE, wish())
+    others: tuple[dict[str, Any], ...] = ({}, {"failed": True}, {"stale": True}, {"only": ("CH123",)})
+    for wishes in others:
+        assert (planned(asked_again(), **wishes).do, planned(asked_again(), **wishes).reason) == (False, "RETAKE_ASKED")
+    assert planned(asked_again(), auto_stale=True).do is False
+    assert planned(asked_again(), from_stage=Stage.VALIDATE_MESH).credits == 0
+
+
+@pytest.mark.parametrize(
+    "paid",
+    [
+        a_generation(id=2, attempt=2, state=LedgerState.SUBMITTED, outcome=None),
+        a_generation(id=2, attempt=2, state=LedgerState.SENDING, outcome=None),
+        a_generation(id=2, attempt=2),
+    ],
+    ids=lambda generation: generation.state.value,
+)
+def test_a_retake_that_was_ordered_goes_on_in_any_run_for_nothing(paid: Any) -> None:
+    both: tuple[dict[str, Any], ...] = ({}, {"retake": True, "only": ("CH123",)})
+    for wishes in both:
+        item = planned(asked_again(paid), **wishes)
+        assert (item.do, item.stage, item.credits, item.retake) == (True, Stage.GENERATE_MODEL, Decimal(0), wish())
+
+
+def test_a_retake_without_an_answer_is_looked_for_and_costs_nothing() -> None:
+    unknown = a_generation(id=2, attempt=2, state=LedgerState.UNKNOWN, outcome=None)
+    item = planned(asked_again(unknown), retake=True, only=("CH123",))
+    assert (item.do, item.credits, item.reason) == (True, Decimal(0), "SUBMISSION_UNKNOWN")
+
+
+def test_a_retake_that_failed_leaves_the_product_where_it_stands_and_says_why() -> None:
+    refused = a_generation(id=2, attempt=2, outcome=Outcome.REFUSED, error_code="TRIPO_2008", error_message="No.")
+    known = asked_again(refused, asset=an_asset(approval=Approval.APPROVED))
+    item = planned(known)
+    assert (item.do, item.status, item.reason) == (False, Status.APPROVED, "TRIPO_2008")
+    assert item.message == "The retake of V1 failed: No."
+    assert planned(known, retake=True, only=("CH123",)).credits == PRICE
+
+
+def test_a_retake_of_a_stale_product_is_one_of_its_new_photo() -> None:
+    changed = finished(brief=a_brief("b"), generation=None, retake=wish())
+    item = planned(changed, retake=True, only=("CH123",))
+    assert (item.do, item.status, item.credits, item.retake) == (True, Status.STALE, PRICE, wish())
+    assert planned(changed).status is Status.STALE
+    assert not planned(changed).do
+    assert (wish().after("tripo:test", a_brief().digest), wish().after("tripo:test", a_brief("b").digest)) == (1, 0)
+
+
+def test_a_retake_is_over_when_another_model_is_stored_and_not_when_a_name_changed() -> None:
+    assert not wish().is_made(an_asset())
+    assert not wish().is_made(an_asset(version=2))
+    assert wish().is_made(an_asset(version=2, generation_id=2))
+    assert wish().is_made(an_asset(version=2, generation_id=None))
+    made = finished(asset=an_asset(version=2, generation_id=2, identity=asset_identity(2, a_product())))
+    assert planned(replace(made, retake=wish())).do is False
+
+
+def test_hold_keeps_a_retake_from_being_ordered() -> None:
+    item = plan_for(a_product(action="hold"), asked_again(), retake=True, only=("CH123",))
+    assert (item.do, item.reason, item.credits) == (False, "ON_HOLD", Decimal(0))
+
+
+def test_a_new_name_goes_to_the_model_that_people_prefer() -> None:
+    retaken = an_asset(version=2, generation_id=2, identity=asset_identity(2, a_product()))
+    first, renamed = an_asset(approval=Approval.APPROVED), a_product(name="Other")
+    assert generation_to_keep(retaken, first, a_product()) == 2
+    assert generation_to_keep(retaken, first, renamed) == 1
+    assert generation_to_keep(retaken, retaken, renamed) == 2
+
+
 def test_a_product_stands_where_its_version_in_force_stands() -> None:
     preferred = an_asset(id=2, approval=Approval.APPROVED)
     item = planned(finished(in_force=preferred, asset=an_asset(version=2, approval=Approval.SUPERSEDED)))
@@ -203,7 +305,7 @@ def test_the_version_in_force_is_the_newest_unless_people_prefer_another() -> No
 
 
 def ordered(*items: PlanItem, known: dict[str, Known] | None = None, **wishes: Any) -> Plan:
-    return in_order(items, RunRequest(sheet="s.csv", **wishes), known or {})
+    return in_order(items, RunRequest(sheet="s.csv", **wishes), known or {}, now=NOW)
 
 
 def test_products_that_share_a_photo_are_billed_once() -> None:

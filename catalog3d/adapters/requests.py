@@ -10,7 +10,7 @@ from typing import Any
 from catalog3d.adapters.wiring import open_catalog
 from catalog3d.errors import RunError
 from catalog3d.home import find_home
-from catalog3d.request import RunRequest
+from catalog3d.request import RunRequest, parse_age
 from catalog3d.rules import load_rules
 from catalog3d.settings import Settings, given_home, load_settings
 from catalog3d.status import Stage, Status
@@ -70,21 +70,29 @@ def rerun_request(
     deployed: bool,
     status: str | None,
     reason: str = "",
+    stage: str | None = None,
+    category: str = "",
+    older_than: str = "",
+    newer_than: str = "",
     from_stage: str | None = None,
     stale: bool = False,
     **wishes: Any,
 ) -> RunRequest:
-    """SKUs again: those of a status, a reason or a list.
+    """SKUs again: those that are all of what is asked.
 
     Without a sheet, that of the last run; without a photo folder, the one that the sheet's last run was given.
+    Failed SKUs are tried again also where the provider refused them, unless another status is asked for.
 
     Args:
         status: SKUs with this status now. Of SKUs that are named, only `stale` leaves out others: that one pays,
             and a form may still hold its default.
+        stage: SKUs that ended at this stage.
+        older_than: SKUs that have stood unchanged for so long, such as 7d.
+        newer_than: SKUs that changed within this time, such as 12h.
         stale: Stale SKUs beside those of `status`.
 
     Raises:
-        RunError: NO_RUN_YET, and as `sheet_request`.
+        RunError: NO_RUN_YET, AGE_INVALID, and as `sheet_request`.
     """
     named = sheet or str(last_sheet())
     chosen = {Status(status)} if status else set()
@@ -96,13 +104,26 @@ def rerun_request(
         named,
         deployed=deployed,
         status=tuple(sorted(chosen)),
-        failed=status == Status.FAILED,
+        failed=status in (None, Status.FAILED),
         stale=stale or status == Status.STALE,
         reason=reason or None,
+        stage=Stage(stage) if stage else None,
+        category=category or None,
+        older_than=parse_age(older_than),
+        newer_than=parse_age(newer_than),
         from_stage=Stage(from_stage) if from_stage else None,
         **wishes,
     )
-    return request if request.images else request.model_copy(update={"images": _images_of_last_run(request.sheet)})
+    return _with_last_images(request)
+
+
+def retake_request(sheet: str, sku: str, budget: Decimal | None = None) -> RunRequest:
+    """The retake of one SKU, with the photos that its sheet's last run was given.
+
+    Raises:
+        RunError: As `sheet_request`.
+    """
+    return _with_last_images(sheet_request(sheet, deployed=False, only=(sku,), retake=True, budget=budget))
 
 
 def last_sheet() -> Path:
@@ -118,6 +139,10 @@ def last_sheet() -> Path:
             "There was no run yet, so there is no sheet to go on with.", code="NO_RUN_YET", fix="Name the sheet."
         )
     return Path(run.sheet)
+
+
+def _with_last_images(request: RunRequest) -> RunRequest:
+    return request if request.images else request.model_copy(update={"images": _images_of_last_run(request.sheet)})
 
 
 def _images_of_last_run(sheet: str) -> str | None:

@@ -23,6 +23,7 @@ from catalog3d.adapters.registry.registry import open_registry
 from catalog3d.adapters.stores import open_store
 from catalog3d.adapters.tripo.client import TripoClient
 from catalog3d.adapters.wallet import available_credits, wallet_of
+from catalog3d.asset import generation_to_keep
 from catalog3d.errors import RunError
 from catalog3d.home import Home, find_home
 from catalog3d.library import Library
@@ -149,7 +150,7 @@ async def open_run(
 
 
 def _work_of(catalog: OpenCatalog, planned: Planned) -> dict[str, SkuWork]:
-    newest = catalog.registry.catalog.newest_assets()
+    newest, in_force = catalog.registry.catalog.newest_assets(), catalog.registry.catalog.assets_in_force()
     work = {}
     for item in planned.plan.todo:
         if item.product is not None:
@@ -158,7 +159,8 @@ def _work_of(catalog: OpenCatalog, planned: Planned) -> dict[str, SkuWork]:
                 product=item.product,
                 may_pay=item.credits > 0 or asset is None,
                 before=item.status,
-                own_generation=asset.generation_id if asset else None,
+                own_generation=generation_to_keep(asset, in_force[item.sku], item.product) if asset else None,
+                retake=item.retake,
             )
     return work
 

@@ -12,6 +12,7 @@ from catalog3d.cli.init import init
 from catalog3d.cli.inspect import inspect
 from catalog3d.cli.recover import recover
 from catalog3d.cli.resolve import resolve
+from catalog3d.cli.retake import retake
 from catalog3d.cli.run import rerun, run
 from catalog3d.cli.standin import standin
 from catalog3d.cli.status import status
@@ -28,7 +29,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for command in (init, check, run, rerun, status, approve, reject, resolve, inspect, sync, recover, standin, up):
+for command in (
+    init, check, run, rerun, retake, status, approve, reject, resolve, inspect, sync, recover, standin, up,
+):  # fmt: skip
     app.command(command.__name__)(command)
 
 

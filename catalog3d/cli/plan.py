@@ -38,6 +38,10 @@ def plan_panel(catalog: OpenCatalog, planned: Planned, fitted: Fit, *, stops: bo
     stale = sum(item.status is Status.STALE and not item.do for item in planned.plan.items)
     if stale:
         lines.append(Text.from_markup(f"[yellow]{stale} stale[/]: `catalog3d rerun --stale` orders new models"))
+    wished = sum(item.reason == "RETAKE_ASKED" for item in planned.plan.items)
+    if wished:
+        how = "`catalog3d retake SKU --reason CODE` orders one and says the price first"
+        lines.append(Text.from_markup(f"[yellow]{plural(wished, 'retake')} asked for[/]: {how}"))
     if planned.plan.todo:
         lines.extend(Text.from_markup(line) for line in _money(catalog, planned.plan, fitted))
     if not catalog.is_rehearsal:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -16,6 +17,7 @@ from rich.markup import escape
 from catalog3d.adapters.local_servers import client_environment, prefect_server
 from catalog3d.adapters.requests import last_sheet, rerun_request, sheet_request
 from catalog3d.adapters.wiring import new_run_id, open_catalog
+from catalog3d.billing import bill_groups
 from catalog3d.cli.entry import end_by_force
 from catalog3d.cli.errors import console, print_json, sentence_on_error
 from catalog3d.cli.plan import plan_panel
@@ -27,6 +29,7 @@ from catalog3d.errors import Catalog3DError, RunError
 from catalog3d.home import Home
 from catalog3d.report import RunReport
 from catalog3d.request import RunRequest, named_skus
+from catalog3d.selection import nothing_selected
 from catalog3d.settings import prefect_api_url
 from catalog3d.stages.context import OpenCatalog
 from catalog3d.stages.planning import Planned, make_plan, record_run, require_startable
@@ -37,6 +40,21 @@ log = logging.getLogger(__name__)
 
 StageName = Literal["validate_fields", "generate_model", "validate_mesh", "name_version", "upload_asset"]
 """The stages that can be done again: reading the sheet and writing the status belong to every run."""
+EndedAt = Literal[
+    "ingest_sheet",
+    "validate_fields",
+    "generate_model",
+    "validate_mesh",
+    "name_version",
+    "upload_asset",
+    "update_status",
+]
+"""Where a SKU can end: at the stage that failed, or at the last one."""
+StatusName = Literal[
+    "failed", "flagged", "invalid", "ready", "rejected", "generated", "stale", "generating", "approved", "published"
+]
+Before = Callable[[OpenCatalog, RunRequest, Planned], None]
+"""Looks at a plan before anything is begun."""
 
 
 def run(
@@ -69,7 +87,7 @@ def run(
     with sentence_on_error(json_=json_):
         path = str(existing(sheet))
         folder = str(images.resolve()) if images else ""
-        wishes: dict[str, Any] = {"limit": limit, "budget": _credits(budget), "rehearse": rehearse}
+        wishes: dict[str, Any] = {"limit": limit, "budget": credits_of(budget), "rehearse": rehearse}
         request = sheet_request(
             path,
             deployed=False,
@@ -80,7 +98,7 @@ def run(
             **wishes,
         )
         report = perform(request, "catalog_run", sheet=path, images=folder, only=only, category=category, **wishes)
-        _finish(report, json_=json_)
+        finish(report, json_=json_)
 
 
 def rerun(
@@ -95,40 +113,65 @@ def rerun(
     stale: Annotated[
         bool, typer.Option("--stale", help="SKUs whose photo or rules changed: orders new models.")
     ] = False,
+    status: Annotated[StatusName | None, typer.Option(help="Only SKUs with this status now.")] = None,
     reason: Annotated[str, typer.Option(help="Only SKUs with this reason code.")] = "",
+    stage: Annotated[EndedAt | None, typer.Option(help="Only SKUs that ended at this stage.")] = None,
+    category: Annotated[str, typer.Option(help="Only this category.")] = "",
+    older_than: Annotated[
+        str, typer.Option(help="Only SKUs that have stood unchanged for so long: 30m, 12h, 7d, 2w.")
+    ] = "",
+    newer_than: Annotated[
+        str, typer.Option(help="Only SKUs that changed within this time, such as 12h: last night's.")
+    ] = "",
     from_: Annotated[StageName | None, typer.Option("--from", help="Do this stage and the later ones again.")] = None,
     budget: Annotated[float | None, typer.Option(help="Most credits this run may cost.", min=0)] = None,
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")] = False,
 ) -> None:
     """Do SKUs again, only what is needed, saying first what it will bill.
 
-    Downloads, checks, names and uploads cost nothing again; only a new model does. With --sku and --stale together,
-    only those of the named SKUs that are stale.
+    Options that choose SKUs narrow each other: --failed --category Chairs --newer-than 12h are last night's failed
+    chairs; only --failed and --stale add up. Downloads, checks, names and uploads cost nothing again; only a new
+    model does.
 
     Exit code: 0 every selected SKU has a model, 1 some have none, 2 it could not start, 130 second Ctrl-C.
     """
     with sentence_on_error(json_=json_):
-        if not (sku or failed or stale or reason):
+        chosen = status or ("failed" if failed else "stale" if stale else None)
+        if not (sku or chosen or reason or stage or category or older_than or newer_than):
             raise RunError(
                 "rerun needs to know which SKUs.",
                 code="NOTHING_SELECTED",
-                fix="Add --failed, --stale, --reason CODE or --sku SKU,SKU.",
+                fix="Add --failed, --stale, --reason CODE or --sku SKU,SKU; catalog3d rerun --help lists them all.",
+            )
+        if status and ((failed and status != "failed") or (stale and status != "stale")):
+            raise RunError(
+                f"--status {status} does not go with --{'failed' if failed else 'stale'}.",
+                code="SELECTION_UNCLEAR",
+                fix="Use one of them.",
             )
         path = str(existing(sheet) if sheet else last_sheet())
         wishes: dict[str, Any] = {
             "images": str(images.resolve()) if images else "",
             "reason": reason,
-            "status": "failed" if failed else "stale" if stale else None,
+            "status": chosen,
             "stale": failed and stale,
+            "stage": stage,
+            "category": category,
+            "older_than": older_than,
+            "newer_than": newer_than,
             "from_stage": from_,
-            "budget": _credits(budget),
+            "budget": credits_of(budget),
         }
         request = rerun_request(path, deployed=False, only=named_skus(sku), **wishes)
-        _finish(perform(request, "rerun_failed", sheet=path, sku=sku, **wishes), json_=json_)
+        report = perform(request, "rerun_failed", before=say_bills, sheet=path, sku=sku, **wishes)
+        finish(report, json_=json_)
 
 
-def perform(request: RunRequest, flow_name: str, **parameters: Any) -> RunReport:
+def perform(request: RunRequest, flow_name: str, *, before: Before | None = None, **parameters: Any) -> RunReport:
     """Plan, say so, and run the flow with these parameters if there is something to do.
+
+    Args:
+        before: Called with the plan before anything is begun; may refuse it.
 
     Raises:
         RunError: It could not start; nothing was spent.
@@ -144,11 +187,27 @@ def perform(request: RunRequest, flow_name: str, **parameters: Any) -> RunReport
         planned = require_startable(catalog, request, planned, fitted)
         for sentence in planned.notes:
             out.print(sentence, style="yellow")
+        if before is not None:
+            before(catalog, request, planned)
         if not planned.plan.todo:
             return _nothing_to_do(catalog, request, planned, fitted.funds.wallet)
         home = catalog.home
     with rehearsed_with(home, out, request.faults):
         return _in_flow(home, out, flow_name, parameters)
+
+
+def say_bills(catalog: OpenCatalog, request: RunRequest, planned: Planned) -> None:
+    """Say for each group of the selected SKUs what it will bill and why, or what there is instead of them."""
+    out = console()
+    if not planned.plan.items:
+        out.print(escape(nothing_selected(request, planned.counts)), soft_wrap=True)
+    for group in bill_groups(planned.plan):
+        out.print(f"  {escape(group.sentence(unit_of(catalog)))}", soft_wrap=True, style=None if group.do else "dim")
+
+
+def unit_of(catalog: OpenCatalog) -> str:
+    """What is counted: a rehearsal's credits are no money."""
+    return "stand-in credits" if catalog.is_rehearsal else "credits"
 
 
 def announce(out: Console, catalog: OpenCatalog) -> None:
@@ -216,14 +275,20 @@ def _report_of(state: Any, progress: RunProgress) -> RunReport:
     )
 
 
-def _finish(report: RunReport, *, json_: bool) -> None:
+def finish(report: RunReport, *, json_: bool) -> None:
+    """Print a run's report and end with the exit code of the contract."""
+    show(report, json_=json_)
+    raise typer.Exit(0 if report.all_have_models else 1)
+
+
+def show(report: RunReport, *, json_: bool) -> None:
+    """Print a run's report."""
     if json_:
         print_json(report.as_json())
     else:
         out = console()
         out.print(report_table(report))
         out.print(summary(report))
-    raise typer.Exit(0 if report.all_have_models else 1)
 
 
 def existing(sheet: Path) -> Path:
@@ -238,5 +303,6 @@ def existing(sheet: Path) -> Path:
     return path
 
 
-def _credits(value: float | None) -> Decimal | None:
+def credits_of(value: float | None) -> Decimal | None:
+    """Credits as typed, exactly."""
     return None if value is None else Decimal(str(value))

@@ -29,6 +29,7 @@ from catalog3d.product import Product, SheetReading
 from catalog3d.quality import MeshReport
 from catalog3d.report import RunReport
 from catalog3d.request import RunRequest
+from catalog3d.retake import Retake
 from catalog3d.rules import Rules
 from catalog3d.settings import Settings
 from catalog3d.stages.lines import Lines
@@ -123,13 +124,15 @@ class SkuWork:
     Attributes:
         may_pay: Whether the plan lets this SKU buy a model; one that has a model already may not.
         before: Where the plan found it.
-        own_generation: The generation of its newest version, if there is one.
+        own_generation: The generation of the model that it has, if there is one.
+        retake: The retake that is carried out.
     """
 
     product: Product
     may_pay: bool
     before: Status = Status.READY
     own_generation: int | None = None
+    retake: Retake | None = None
     views: tuple[PreparedView, ...] = ()
     brief: Brief | None = None
     generation: Generation | None = None

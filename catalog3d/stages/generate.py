@@ -53,14 +53,19 @@ async def generate(context: RunContext, sku: str) -> Generation:
 
 
 async def _known(context: RunContext, work: SkuWork, brief: Brief) -> Generation | None:
-    """The ledger's generation of a brief; of a SKU that may not pay also one that another realm made."""
-    ledger = context.catalog.registry.ledger
-    latest = await context.record(ledger.latest, context.catalog.realm, brief.digest)
-    if latest is None and not work.may_pay and work.own_generation is not None:
+    """The ledger's generation of a brief, as far as it is this SKU's.
+
+    A SKU that has a model of the brief keeps it, whoever made it and whatever retakes of other SKUs gave since.
+    """
+    ledger, realm = context.catalog.registry.ledger, context.catalog.realm
+    if work.retake is not None:
+        after = work.retake.after(realm, brief.digest)
+        return await context.record(ledger.latest, realm, brief.digest, after_attempt=after)
+    if work.own_generation is not None:
         own = await context.record(ledger.get, work.own_generation)
         if own.digest == brief.digest:
             return own
-    return latest
+    return await context.record(ledger.latest, realm, brief.digest)
 
 
 async def _obtain(context: RunContext, work: SkuWork, brief: Brief, known: Generation | None) -> Generation:
@@ -176,10 +181,18 @@ def _intent(context: RunContext, work: SkuWork, brief: Brief) -> Intent:
         model_seed=context.random.randrange(_SEED_LIMIT),
         expected_credits=price(brief.endpoint, brief.model, dict(brief.params)),
         run_id=context.run_id,
+        after_attempt=work.retake.after(context.catalog.realm, brief.digest) if work.retake else 0,
     )
 
 
 def _require_may_pay(work: SkuWork) -> None:
+    if not work.may_pay and work.retake is not None:
+        raise ProductError(
+            "The new model was given up before it was ordered, and another order costs credits.",
+            code="RETAKE_ASKED",
+            fix="Use `catalog3d retake SKU --reason CODE` to order it.",
+            sku=work.product.sku,
+        )
     if not work.may_pay:
         raise ProductError(
             "The photo or the rules changed since its model was made, and a new one costs credits.",

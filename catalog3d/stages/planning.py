@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -23,6 +24,8 @@ from catalog3d.stages.ingest import read_sheet
 from catalog3d.stages.looking import Look, look_at_products
 from catalog3d.stages.memory import require_registry
 from catalog3d.stages.preflight import first_words, hold_against_funds, require_payable, stops_over_budget
+from catalog3d.stages.retaking import require_asked, with_retakes
+from catalog3d.status import Status
 
 log = logging.getLogger(__name__)
 
@@ -35,6 +38,7 @@ class Planned:
         first_of_realm: Whether the registry has no generation at all of who makes the models now.
         seen: SKU -> the revision of its standing that the plan was made from.
         notes: Sentences for whoever reads the run, such as who waits for money.
+        counts: How many SKUs of the sheet stand where, selected or not.
     """
 
     reading: SheetReading
@@ -42,6 +46,7 @@ class Planned:
     first_of_realm: bool = False
     seen: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    counts: dict[Status, int] = field(default_factory=dict)
 
 
 def make_plan(catalog: OpenCatalog, request: RunRequest, progress: Callable[[], None] | None = None) -> Planned:
@@ -59,16 +64,20 @@ def make_plan(catalog: OpenCatalog, request: RunRequest, progress: Callable[[], 
     reading, looks = look_at_products(catalog, reading, progress)
     standings = catalog.registry.catalog.standings()  # before all else: whatever comes later shows as a new revision
     outcomes = catalog.registry.ledger.outcomes(catalog.realm)
-    known = _known(catalog, looks, outcomes, standings)
+    known = with_retakes(catalog, request, _known(catalog, looks, outcomes, standings))
     auto = catalog.rules.regenerate_changed == "auto"
     items: list[PlanItem] = []
     for product in reading.products:
         terms = Terms(price=looks[product.sku].price, request=request, auto_stale=auto)
         items.append(plan_product(product, known[product.sku], terms))
     items.extend(plan_invalid(row) for row in reading.invalid)
-    plan = in_order(items, request, known)
-    seen = {sku: standing.revision for sku, standing in standings.items()}
-    return Planned(reading=reading, plan=plan, first_of_realm=not outcomes, seen=seen)
+    return Planned(
+        reading=reading,
+        plan=in_order(items, request, known, now=catalog.clock.now()),
+        first_of_realm=not outcomes,
+        seen={sku: standing.revision for sku, standing in standings.items()},
+        counts=dict(Counter(item.status for item in items)),
+    )
 
 
 def start_run(catalog: OpenCatalog, request: RunRequest, run_id: str) -> Planned:
@@ -77,7 +86,9 @@ def start_run(catalog: OpenCatalog, request: RunRequest, run_id: str) -> Planned
     Raises:
         RunError: As `make_plan` and `require_startable`.
     """
-    planned = require_startable(catalog, request, make_plan(catalog, request))
+    planned = make_plan(catalog, request)
+    require_asked(planned.plan.items)
+    planned = require_startable(catalog, request, planned)
     record_run(catalog, request, planned, run_id)
     return planned
 
@@ -218,6 +229,8 @@ def _known(
             rejection=rejections.get(in_force[sku].id) if sku in in_force else None,
             status=standing.status if standing else None,
             reason=standing.reason if standing else "",
+            stage=standing.stage if standing else "",
+            changed_at=standing.updated_at if standing else None,
             ordered=standing.generation_id if standing else None,
         )
     return known

@@ -24,9 +24,10 @@ from catalog3d.stages.last_words import cost_notes
 from catalog3d.stages.pictures import picture_file
 from catalog3d.stages.planning import Planned
 from catalog3d.stages.reconcile import reconcile
-from catalog3d.stages.settle_status import SOMEBODY_ELSE, settle_unbegun
+from catalog3d.stages.settle_status import settle_unbegun
 from catalog3d.stages.sheet_writer import write_standings
 from catalog3d.stages.telling import surely
+from catalog3d.status import SOMEBODY_ELSE
 from catalog3d.wording import cost_text, credits_text
 
 _BALANCE_S = 10.0

@@ -11,12 +11,12 @@ from catalog3d.ledger import Generation, LedgerState
 from catalog3d.stages.context import RunContext, SkuWork
 from catalog3d.stages.resting import resting
 from catalog3d.stages.telling import surely
-from catalog3d.status import HAS_MODEL, NEXT_ACTIONS, PLACES_ON_HOLD, Stage, Status
+from catalog3d.status import HAS_MODEL, NEXT_ACTIONS, PLACES_ON_HOLD, SOMEBODY_ELSE, Stage, Status
 
 _ROW_CANNOT_RUN = ("PHOTO_MISSING", "PHOTO_UNREADABLE", "PHOTO_TOO_LARGE", "PHOTO_TOO_SMALL", "PHOTO_BLANK", "URL_")
 _CHANGED = frozenset({"PHOTO_CHANGED", "PARAMETERS_CHANGED", "PROMPT_CHANGED"})
-SOMEBODY_ELSE = frozenset({"TAKEN", "LEASE_LOST"})
-"""Another worker has this SKU now and says where it stands."""
+_PARKED = frozenset({"SUBMISSION_UNKNOWN", "TASK_STUCK", "TASK_LOST", "OTHER_KEY"})
+"""Money is out and nobody knows for what: that is said even of a SKU that has a model."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,7 +96,8 @@ def _is_elsewhere(context: RunContext, sku: str) -> bool:
 def _standing(context: RunContext, work: SkuWork, noted: RunSku) -> Standing:
     if noted.reason:
         status = _unfinished_status(context, work, noted)
-        return Standing(status=status, stage=noted.stage, reason=noted.reason, message=noted.message)
+        of = f"The retake of V{work.retake.version}: " if work.retake is not None else ""
+        return Standing(status=status, stage=noted.stage, reason=noted.reason, message=f"{of}{noted.message}")
     rest = resting(context.catalog, work.product.sku) if work.asset is not None and work.asset.stored else None
     if rest is None:
         return Standing(
@@ -113,6 +114,8 @@ def _unfinished_status(context: RunContext, work: SkuWork, noted: RunSku) -> Sta
     )
     if on_hold:
         return _held_status(context, work)
+    if work.retake is not None and noted.reason not in _PARKED:
+        return work.before  # the model that it has is as good as it was
     if noted.reason.startswith(_ROW_CANNOT_RUN):
         return Status.INVALID
     return Status.FAILED

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import json
 from collections.abc import Iterator
 from decimal import Decimal
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from prefect.utilities.callables import parameter_schema
 from typer.testing import CliRunner, Result
 
 import catalog3d.cli.run
@@ -22,6 +24,7 @@ from catalog3d.plan import Known, Plan, Terms, plan_product
 from catalog3d.request import RunRequest
 from catalog3d.stages.planning import start_run
 from catalog3d.status import Stage, Status
+from flows.catalog import catalog_nightly, catalog_run, rerun_failed
 from tests.catalogs import Shop, open_shop, with_key
 from tests.products import a_brief, a_product
 
@@ -87,6 +90,48 @@ def test_rerun_wants_to_know_which_skus(shop: Shop) -> None:
 
 def test_rerun_offers_only_stages_that_can_be_done_again(shop: Shop) -> None:
     assert typed("rerun", "--sku", "A1", "--from", "update_status").exit_code == 2
+
+
+def test_rerun_asks_the_flow_for_all_that_was_typed(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    shop.note()
+    shop.buy("A1", Outcome.REFUSED, code="TRIPO_2008")
+    shop.put("A1", Status.FAILED, stage=Stage.GENERATE_MODEL.value, reason="TRIPO_2008")
+    words = "rerun --sheet sheet.csv --status failed --stage generate_model --category chairs --newer-than 12h"
+    asked = asked_of_the_flow(monkeypatch, *words.split())
+    assert (asked["flow"], asked["status"], asked["stage"]) == ("rerun_failed", "failed", "generate_model")
+    assert (asked["category"], asked["newer_than"], asked["older_than"]) == ("chairs", "12h", "")
+    assert set(asked) - {"flow"} <= set(inspect.signature(rerun_failed.fn).parameters)
+
+
+@pytest.mark.parametrize(
+    "words", ["--older-than 7d", "--newer-than 1h", "--stage upload_asset", "--category Lamps", "--status flagged"]
+)
+def test_every_way_to_choose_is_enough_alone(shop: Shop, words: str) -> None:
+    shop.make("A1")
+    said = typed("rerun", "--sheet", "sheet.csv", *words.split(), "--json")
+    assert (said.exit_code, "error" in json.loads(said.stdout)) == (0, False)
+
+
+@pytest.mark.parametrize(
+    ("words", "code"),
+    [("--older-than soon", "AGE_INVALID"), ("--status flagged --failed", "SELECTION_UNCLEAR")],
+)
+def test_a_selection_that_makes_no_sense_is_refused(shop: Shop, words: str, code: str) -> None:
+    said = typed("rerun", "--sheet", "sheet.csv", *words.split(), "--json")
+    assert (said.exit_code, json.loads(said.stdout)["error"]["code"]) == (2, code)
+
+
+def test_an_empty_selection_says_what_there_is_and_starts_nothing(shop: Shop) -> None:
+    shop.make("A1")
+    said = typed("rerun", "--sheet", "sheet.csv", "--failed", "--json")
+    assert "Nothing is failed; 1 is generated." in said.stderr
+    assert (said.exit_code, json.loads(said.stdout)["skus"]) == (0, [])
+
+
+def test_the_form_of_the_deployment_explains_every_parameter() -> None:
+    for flow in (rerun_failed, catalog_run, catalog_nightly):
+        for name, field in parameter_schema(flow.fn).properties.items():
+            assert field.get("description"), f"{flow.name}: {name}"
 
 
 def test_one_stale_sku_can_be_ordered_alone(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:

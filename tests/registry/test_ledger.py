@@ -31,7 +31,7 @@ from tests.products import a_generation
 AMPLE = Caps(run=Decimal(1000), day=Decimal(1000))
 
 
-def intent(photo: str = "a", *, run_id: str = "run-1", price: int = 30) -> Intent:
+def intent(photo: str = "a", *, run_id: str = "run-1", price: int = 30, after_attempt: int = 0) -> Intent:
     brief = make_brief(TripoRules(), (Picture(slot="front", pixels_sha256=photo * 64),))
     return Intent(
         realm="tripo-test",
@@ -42,6 +42,7 @@ def intent(photo: str = "a", *, run_id: str = "run-1", price: int = 30) -> Inten
         model_seed=7,
         expected_credits=Decimal(price),
         run_id=run_id,
+        after_attempt=after_attempt,
     )
 
 
@@ -63,6 +64,56 @@ def test_a_settled_brief_gets_a_new_attempt_only_when_asked_again(registry: Regi
     registry.ledger.settle(lease, Outcome.REFUSED, credits_consumed=Decimal(0), code="TRIPO_1004")
     second = registry.ledger.open_intent(intent(), AMPLE)
     assert (second.attempt, second.state) == (2, LedgerState.INTENT)
+
+
+def bought(registry: Registry, after_attempt: int = 0) -> int:
+    """Ask for the brief, as often as it is asked for; the attempt that it ends with."""
+    generation = registry.ledger.open_intent(intent(after_attempt=after_attempt), AMPLE)
+    if generation.is_open:
+        lease = registry.ledger.take_lease(generation.id, "worker-1")
+        assert lease is not None
+        registry.ledger.settle(lease, Outcome.SUCCESS, credits_consumed=Decimal(30))
+    return generation.attempt
+
+
+def test_a_retake_gets_one_more_attempt_and_finds_it_again(registry: Registry) -> None:
+    assert bought(registry) == 1
+    assert [bought(registry, after_attempt=1) for _ in range(3)] == [2, 2, 2]
+    assert bought(registry, after_attempt=2) == 3
+
+
+def test_a_retake_killed_before_its_answer_joins_the_attempt_that_is_open(registry: Registry) -> None:
+    bought(registry)
+    ids = {registry.ledger.open_intent(intent(after_attempt=1), AMPLE).id for _ in range(3)}
+    assert len(ids) == 1
+
+
+def test_racing_retakes_open_one_attempt(registry: Registry) -> None:
+    bought(registry)
+    with ThreadPoolExecutor(8) as pool:
+        asked = pool.map(lambda _: registry.ledger.open_intent(intent(after_attempt=1), AMPLE), range(16))
+        assert {(generation.id, generation.attempt) for generation in asked} == {(2, 2)}
+
+
+def test_a_retake_that_failed_gets_a_further_attempt(registry: Registry) -> None:
+    bought(registry)
+    generation = registry.ledger.open_intent(intent(after_attempt=1), AMPLE)
+    lease = registry.ledger.take_lease(generation.id, "worker-1")
+    assert lease is not None
+    registry.ledger.settle(lease, Outcome.FAILED, credits_consumed=Decimal(0))
+    assert bought(registry, after_attempt=1) == 3
+
+
+def test_who_asked_for_no_retake_is_given_the_model_that_there_is(registry: Registry) -> None:
+    bought(registry)
+    retaken = registry.ledger.open_intent(intent(after_attempt=1), AMPLE)
+    digest = intent().brief.digest
+    latest = registry.ledger.latest("tripo-test", digest)
+    assert latest is not None
+    assert (latest.attempt, registry.ledger.open_intent(intent(), AMPLE).attempt) == (1, 1)
+    assert registry.ledger.outcomes("tripo-test")[digest].attempt == 1
+    assert registry.ledger.latest("tripo-test", digest, after_attempt=1) == retaken
+    assert registry.ledger.latest("tripo-test", digest, after_attempt=2) is None
 
 
 def test_the_price_is_reserved_with_the_intent(registry: Registry) -> None:

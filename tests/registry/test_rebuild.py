@@ -13,7 +13,7 @@ from catalog3d.adapters.registry.catalog import Change
 from catalog3d.adapters.registry.ledger import LEASE_S
 from catalog3d.adapters.registry.rebuild import Rebuild
 from catalog3d.adapters.registry.registry import Registry
-from catalog3d.asset import Approval, Decision
+from catalog3d.asset import Approval, Choice, Decision
 from catalog3d.ledger import Generation, LedgerState, Outcome
 from catalog3d.recovery import Findings, FoundAsset, FoundGeneration, FoundProduct
 from catalog3d.status import Status
@@ -77,7 +77,7 @@ def rejected(sku: str) -> Decision:
     return Decision(
         sku=sku,
         version=1,
-        decision=Approval.REJECTED,
+        decision=Choice.REJECTED,
         person="Ben",
         reason="WRONG_COLOR",
         note="Too red.",

@@ -22,6 +22,7 @@ from catalog3d.errors import (
 )
 from catalog3d.ledger import LedgerState, Outcome
 from catalog3d.ports import TaskState
+from catalog3d.retake import Retake
 from catalog3d.stages import order
 from catalog3d.stages.context import RunContext
 from catalog3d.stages.generate import generate
@@ -78,6 +79,64 @@ def test_skus_of_one_refused_brief_ask_once_and_all_hear_why(tmp_path: Path) -> 
         raise ProductError("content rules", code="TRIPO_2008")
 
     assert play(tmp_path, story, {"A": "a", "B": "a", "C": "a"}).submits == 1
+
+
+def wish(context: RunContext, sku: str, after_attempt: int = 1) -> Retake:
+    brief = context.work[sku].brief
+    assert brief is not None
+    return Retake(
+        id=1, sku=sku, version=1, generation_id=1, realm=context.catalog.realm, digest=brief.digest,
+        after_attempt=after_attempt,
+    )  # fmt: skip
+
+
+def test_a_retake_orders_once_more_and_the_same_again_finds_it(tmp_path: Path) -> None:
+    async def story(context: RunContext, _tripo: ScriptedTripo) -> None:
+        first = await generate(context, "A")
+        context.work["A"].retake = wish(context, "A")
+        made = [await generate(context, "A") for _ in range(3)]
+        assert {(generation.attempt, generation.id) for generation in made} == {(2, made[0].id)}
+        assert made[0].model_seed != first.model_seed
+
+    assert play(tmp_path, story).submits == 2
+
+
+def test_a_sku_that_asked_for_no_retake_keeps_its_model(tmp_path: Path) -> None:
+    async def story(context: RunContext, _tripo: ScriptedTripo) -> None:
+        first = await generate(context, "B")
+        context.work["A"].retake = wish(context, "A")
+        context.work["B"].own_generation = first.id
+        both = await asyncio.gather(generate(context, "A"), generate(context, "B"))
+        assert [generation.attempt for generation in both] == [2, 1]
+
+    assert play(tmp_path, story, {"A": "a", "B": "a"}).submits == 2
+
+
+def test_a_retake_that_the_provider_refuses_leaves_the_model_of_the_others_alone(tmp_path: Path) -> None:
+    async def story(context: RunContext, tripo: ScriptedTripo) -> None:
+        first = await generate(context, "B")
+        tripo.on_submit = refuse
+        context.work["A"].retake = wish(context, "A")
+        with pytest.raises(ProductError, match="content rules"):
+            await generate(context, "A")
+        assert (await latest(context)).id == first.id
+        assert (await generate(context, "B")).id == first.id
+
+    def refuse(_number: int) -> float:
+        raise ProductError("content rules", code="TRIPO_2008")
+
+    assert play(tmp_path, story, {"A": "a", "B": "a"}).submits == 2
+
+
+def test_a_retake_that_may_not_pay_is_not_ordered(tmp_path: Path) -> None:
+    async def story(context: RunContext, _tripo: ScriptedTripo) -> None:
+        await generate(context, "A")
+        context.work["A"].retake, context.work["A"].may_pay = wish(context, "A"), False
+        with pytest.raises(ProductError) as refused:
+            await generate(context, "A")
+        assert refused.value.code == "RETAKE_ASKED"
+
+    assert play(tmp_path, story).submits == 1
 
 
 def test_a_failed_task_shows_its_id_in_the_run(tmp_path: Path) -> None:

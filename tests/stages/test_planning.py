@@ -188,6 +188,19 @@ def test_an_ordered_version_goes_on_in_the_next_plain_run_for_nothing(shop: Shop
     assert (item.do, item.credits, item.status) == (True, Decimal(0), Status.STALE)
 
 
+def test_a_stale_sku_keeps_its_version_until_the_new_one_is_stored(shop: Shop) -> None:
+    stale(shop)
+    shop.note()
+    assert "the front photo (A1.png) changed" in shop.stands("A1").message
+    generation = shop.buy("A1")
+    record = shop.catalog.registry.catalog
+    assert (shop.plan()["A1"].status, record.newest_assets()["A1"].version) == (Status.STALE, 1)
+    product = shop.plan()["A1"].product
+    assert product is not None
+    shop.store(product, shop.reserve(product, generation), generation)
+    assert (shop.plan()["A1"].status, record.newest_assets()["A1"].version) == (Status.GENERATED, 2)
+
+
 def test_rerun_stale_pays_only_for_what_is_stale(shop: Shop) -> None:
     shop.write({"SKU": "A1"}, {"SKU": "A2"}, {"SKU": "A3"})
     shop.make("A1")
@@ -206,6 +219,12 @@ def test_a_reason_selects_and_orders_what_the_provider_refused(shop: Shop) -> No
     assert {sku: item.do for sku, item in shop.plan(reason="TRIPO_2008").items()} == {"A1": True}
 
 
+def test_a_sku_is_found_by_the_stage_where_it_ended(shop: Shop) -> None:
+    shop.make("A1")
+    shop.put("A1", Status.FAILED, stage=Stage.UPLOAD_ASSET.value, reason="STORE_UNREACHABLE")
+    assert list(shop.plan(stage=Stage.UPLOAD_ASSET)) == ["A1"]
+
+
 def test_a_retake_that_the_sheet_asks_for_leaves_the_status_and_advises_what_works(shop: Shop) -> None:
     approved(shop)
     shop.write({"SKU": "A1", "3D Action": "retake"})
@@ -213,7 +232,8 @@ def test_a_retake_that_the_sheet_asks_for_leaves_the_status_and_advises_what_wor
     standing = shop.stands("A1")
     assert (standing.status, standing.reason) == (Status.APPROVED, "RETAKE_ASKED")
     assert "asks for a retake" in standing.message
-    assert "better photo" in next_action(standing.status, standing.reason)
+    assert "30 credits" in standing.message
+    assert "catalog3d retake SKU" in next_action(standing.status, standing.reason)
     shop.photograph("A1", "better")
     assert shop.plan(stale=True)["A1"].credits == 30
 

@@ -22,7 +22,7 @@ from catalog3d.adapters.registry.generation_rows import (
     lease_lost,
     slots_by_state,
 )
-from catalog3d.adapters.registry.tables import GenerationRow
+from catalog3d.adapters.registry.tables import AssetRow, GenerationRow
 from catalog3d.brief import Brief
 from catalog3d.errors import NotSentError, ProductError
 from catalog3d.ledger import (
@@ -68,7 +68,11 @@ def _task_of(answer: Submitted, now: datetime) -> dict[str, Any]:
 
 @dataclass(frozen=True, kw_only=True)
 class Intent:
-    """What is written down before anything is sent."""
+    """What is written down before anything is sent.
+
+    Attributes:
+        after_attempt: A success of an attempt up to this number does not count: a retake asks for another one.
+    """
 
     realm: str
     brief: Brief
@@ -78,6 +82,7 @@ class Intent:
     model_seed: int
     expected_credits: Decimal
     run_id: str
+    after_attempt: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,36 +104,62 @@ class Ledger:
         with read(self._engine) as session:
             return generation_of(generation_row(session, generation_id))
 
-    def latest(self, realm: str, digest: str) -> Generation | None:
-        """The open generation of a brief, else its last success, else its last attempt."""
+    def latest(self, realm: str, digest: str, *, after_attempt: int = 0) -> Generation | None:
+        """The last success of a brief, else its open generation, else its last attempt.
+
+        Both can be there while a retake is under way: whoever did not ask for it has the model that there is.
+
+        Args:
+            after_attempt: Look at later attempts only.
+        """
         rank = case(
-            (GenerationRow.state != LedgerState.SETTLED, 0),
-            (GenerationRow.outcome == Outcome.SUCCESS, 1),
+            (GenerationRow.outcome == Outcome.SUCCESS, 0),
+            (GenerationRow.state != LedgerState.SETTLED, 1),
             else_=2,
         )
         with read(self._engine) as session:
             row = session.scalars(
                 select(GenerationRow)
-                .where(GenerationRow.realm == realm, GenerationRow.digest == digest)
+                .where(
+                    GenerationRow.realm == realm,
+                    GenerationRow.digest == digest,
+                    GenerationRow.attempt > after_attempt,
+                )
                 .order_by(rank, GenerationRow.attempt.desc())
                 .limit(1)
             ).first()
             return generation_of(row) if row else None
 
+    def last_used(self, realm: str, digest: str) -> int:
+        """The last attempt of a brief that ended without a model or whose model is stored; 0 if there is none.
+
+        A later one, if there is any, is on its way or paid for and not stored yet: nobody needs to pay for another.
+        """
+        stored = select(AssetRow.id).where(AssetRow.generation_id == GenerationRow.id, AssetRow.stored).exists()
+        with read(self._engine) as session:
+            query = select(func.max(GenerationRow.attempt)).where(
+                GenerationRow.realm == realm,
+                GenerationRow.digest == digest,
+                GenerationRow.state == LedgerState.SETTLED,
+                or_(GenerationRow.outcome != Outcome.SUCCESS.value, stored),
+            )
+            return session.scalar(query) or 0
+
     def outcomes(self, realm: str) -> dict[str, Generation]:
         """The generation that `latest` would give, for every brief of a realm, in one query."""
-        rank = {LedgerState.SETTLED: 1}
         best: dict[str, tuple[tuple[int, int], Generation]] = {}
         with read(self._engine) as session:
             for row in session.scalars(select(GenerationRow).where(GenerationRow.realm == realm)):
                 value = generation_of(row)
-                order = (0 if value.is_open else rank[value.state] + (not value.succeeded), -value.attempt)
+                order = (0 if value.succeeded else 1 if value.is_open else 2, -value.attempt)
                 if value.digest not in best or order < best[value.digest][0]:
                     best[value.digest] = (order, value)
         return {digest: value for digest, (_, value) in best.items()}
 
     def open_intent(self, intent: Intent, caps: Caps) -> Generation:
         """Write an intent down, its price reserved; or give the generation that is already there: open, or successful.
+
+        A retake counts only later successes than those it was asked after, so the same one again finds its own.
 
         Asked inside the transaction: another run may have paid and finished it since the caller looked.
 
@@ -144,7 +175,11 @@ class Ledger:
                     .where(
                         GenerationRow.realm == intent.realm,
                         GenerationRow.digest == digest,
-                        or_(GenerationRow.state != LedgerState.SETTLED, GenerationRow.outcome == Outcome.SUCCESS.value),
+                        or_(
+                            GenerationRow.state != LedgerState.SETTLED,
+                            (GenerationRow.outcome == Outcome.SUCCESS.value)
+                            & (GenerationRow.attempt > intent.after_attempt),
+                        ),
                     )
                     .order_by(GenerationRow.outcome != Outcome.SUCCESS.value)
                 ).first()
@@ -159,7 +194,8 @@ class Ledger:
                 session.flush()
                 return generation_of(row)
         except IntegrityError:
-            there_now = self.latest(intent.realm, digest)  # another process was faster: join its generation
+            # another process was faster: join its generation
+            there_now = self.latest(intent.realm, digest, after_attempt=intent.after_attempt)
             if there_now is None:
                 raise
             return there_now

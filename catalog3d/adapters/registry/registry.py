@@ -11,6 +11,7 @@ from catalog3d.adapters.registry.engine import open_engine, sqlite_url
 from catalog3d.adapters.registry.ledger import Ledger
 from catalog3d.adapters.registry.lookups import LookupRecord
 from catalog3d.adapters.registry.rebuild import Rebuild
+from catalog3d.adapters.registry.retakes import RetakeRecord
 from catalog3d.adapters.registry.runs import RunRecord
 from catalog3d.home import Home
 from catalog3d.ports import Clock
@@ -23,6 +24,7 @@ class Registry:
     engine: Engine
     ledger: Ledger
     catalog: CatalogRecord
+    retakes: RetakeRecord
     runs: RunRecord
     pixels: PixelDigestRecord
     lookups: LookupRecord
@@ -45,6 +47,7 @@ def open_registry(home: Home, url: str, clock: Clock, catalog: str = "") -> Regi
         engine=engine,
         ledger=Ledger(engine, clock),
         catalog=CatalogRecord(engine, catalog, clock),
+        retakes=RetakeRecord(engine, catalog, clock),
         runs=RunRecord(engine, catalog, clock),
         pixels=PixelDigestRecord(engine, clock),
         lookups=LookupRecord(engine, clock),

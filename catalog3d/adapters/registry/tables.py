@@ -202,6 +202,31 @@ class DecisionRow(Base):
     at: Mapped[datetime]
 
 
+class RetakeRow(Base):
+    """One wish for another model of a product that has one: what a retake may pay for, once."""
+
+    __tablename__ = "retakes"
+    __table_args__ = (
+        Index(
+            "uq_retake_open",
+            "catalog",
+            "sku",
+            unique=True,
+            sqlite_where=text("closed_at IS NULL"),
+            postgresql_where=text("closed_at IS NULL"),
+        ),
+    )
+    id: Mapped[int] = mapped_column(primary_key=True)
+    catalog: Mapped[str] = mapped_column(String(64))
+    sku: Mapped[str] = mapped_column(String(100))
+    asset_id: Mapped[int] = mapped_column(ForeignKey("assets.id"))
+    decision_id: Mapped[int] = mapped_column(ForeignKey("decisions.id"))
+    realm: Mapped[str] = mapped_column(String(80))
+    digest: Mapped[str] = mapped_column(String(64))
+    after_attempt: Mapped[int]
+    closed_at: Mapped[datetime | None]
+
+
 class PublicationRow(Base):
     """One approved asset at one channel."""
 

@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 from catalog3d.adapters.registry.alone import alone
 from catalog3d.adapters.registry.engine import read, serialise, write
 from catalog3d.adapters.registry.tables import AssetRow, DecisionRow
-from catalog3d.asset import Approval, Asset, Decision, version_in_force
+from catalog3d.asset import Approval, Asset, Choice, Decision, version_in_force
 from catalog3d.errors import ProductError
 from catalog3d.ports import Clock
 from catalog3d.product import Severity
@@ -149,11 +149,15 @@ class VersionRecord:
             return [decision_of(row, version) for row, version in rows]
 
     def rejections(self, sku: str | None = None) -> dict[int, Decision]:
-        """Asset id -> its last decision, for the assets that are rejected now; of one SKU or of all."""
+        """Asset id -> its last rejection, for the assets that are rejected now; of one SKU or of all."""
         query = (
             select(DecisionRow, AssetRow.version)
             .join(AssetRow, AssetRow.id == DecisionRow.asset_id)
-            .where(AssetRow.catalog == self._catalog, AssetRow.approval == Approval.REJECTED)
+            .where(
+                AssetRow.catalog == self._catalog,
+                AssetRow.approval == Approval.REJECTED,
+                DecisionRow.decision == Choice.REJECTED,
+            )
         )
         if sku is not None:
             query = query.where(AssetRow.sku == sku)
@@ -215,7 +219,7 @@ def decision_of(row: DecisionRow, version: int) -> Decision:
     return Decision(
         sku=row.sku,
         version=version,
-        decision=Approval(row.decision),
+        decision=Choice(row.decision),
         person=row.person,
         reason=row.reason,
         note=row.note,

@@ -216,6 +216,36 @@ def upgrade() -> None:
         batch_op.create_index(batch_op.f("ix_decisions_sku"), ["sku"], unique=False)
 
     op.create_table(
+        "retakes",
+        sa.Column("id", sa.Integer(), nullable=False),
+        sa.Column("catalog", sa.String(length=64), nullable=False),
+        sa.Column("sku", sa.String(length=100), nullable=False),
+        sa.Column("asset_id", sa.Integer(), nullable=False),
+        sa.Column("decision_id", sa.Integer(), nullable=False),
+        sa.Column("realm", sa.String(length=80), nullable=False),
+        sa.Column("digest", sa.String(length=64), nullable=False),
+        sa.Column("after_attempt", sa.Integer(), nullable=False),
+        sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.ForeignKeyConstraint(
+            ["asset_id"],
+            ["assets.id"],
+        ),
+        sa.ForeignKeyConstraint(
+            ["decision_id"],
+            ["decisions.id"],
+        ),
+        sa.PrimaryKeyConstraint("id"),
+    )
+    with op.batch_alter_table("retakes", schema=None) as batch_op:
+        batch_op.create_index(
+            "uq_retake_open",
+            ["catalog", "sku"],
+            unique=True,
+            sqlite_where=sa.text("closed_at IS NULL"),
+            postgresql_where=sa.text("closed_at IS NULL"),
+        )
+
+    op.create_table(
         "publications",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("catalog", sa.String(length=64), nullable=False),
@@ -267,6 +297,14 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.drop_table("run_skus")
+    with op.batch_alter_table("retakes", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_retake_open",
+            sqlite_where=sa.text("closed_at IS NULL"),
+            postgresql_where=sa.text("closed_at IS NULL"),
+        )
+
+    op.drop_table("retakes")
     with op.batch_alter_table("publications", schema=None) as batch_op:
         batch_op.drop_index(batch_op.f("ix_publications_sku"))
         batch_op.drop_index(batch_op.f("ix_publications_asset_id"))

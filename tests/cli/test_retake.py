@@ -1,0 +1,106 @@
+"""`retake` on the command line: the price first, a yes on a terminal, one sentence for every refusal."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+import catalog3d.cli.retake
+import catalog3d.cli.run
+from catalog3d.asset import Choice
+from catalog3d.cli.app import app
+from catalog3d.errors import RunError
+from tests.catalogs import Shop, open_shop, with_key
+
+
+@pytest.fixture
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Shop]:
+    with_key(monkeypatch)
+    monkeypatch.chdir(tmp_path)
+    with open_shop(tmp_path) as opened:
+        yield opened
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """The flows that would have been started."""
+    flows: list[dict[str, Any]] = []
+
+    def note(_home: object, _out: object, flow_name: str, parameters: dict[str, Any]) -> None:
+        flows.append({"flow": flow_name, **parameters})
+        raise RunError("Far enough.", code="FAR_ENOUGH")
+
+    monkeypatch.setattr(catalog3d.cli.run, "_in_flow", note)
+    return flows
+
+
+def typed(*arguments: str, answer: str = "") -> Result:
+    return CliRunner().invoke(app, ["retake", *arguments], input=answer)
+
+
+def on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalog3d.cli.retake, "_somebody_is_there", lambda: True)
+
+
+def asked(shop: Shop) -> list[str]:
+    return [said.reason for said in shop.catalog.registry.catalog.decisions("A1") if said.decision is Choice.RETAKE]
+
+
+def test_the_price_is_said_and_the_decision_written_before_the_flow_starts(
+    shop: Shop, started: list[dict[str, Any]]
+) -> None:
+    shop.make("A1")
+    said = typed("A1", "--reason", "WRONG_SHAPE", "--budget", "40", "--json")
+    assert "1 SKU, 30 credits: retake of V1, another model from the same photo" in said.stderr
+    assert [(flow["flow"], flow["sku"], flow["budget"]) for flow in started] == [("retake", "A1", 40)]
+    assert asked(shop) == ["WRONG_SHAPE"]
+
+
+def test_the_same_command_again_is_no_second_decision(shop: Shop, started: list[dict[str, Any]]) -> None:
+    shop.make("A1")
+    for _ in range(2):
+        typed("A1", "--reason", "WRONG_SHAPE", "--json")
+    assert (len(started), asked(shop)) == (2, ["WRONG_SHAPE"])
+
+
+def test_a_no_on_a_terminal_orders_nothing(
+    shop: Shop, started: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shop.make("A1")
+    on_a_terminal(monkeypatch)
+    said = typed("A1", "--reason", "WRONG_SHAPE", answer="n\n")
+    assert (said.exit_code, started, asked(shop)) == (2, [], [])
+    assert "beside V1 for 30 credits?" in said.stderr
+    typed("A1", "--reason", "WRONG_SHAPE", answer="y\n")
+    assert (len(started), asked(shop)) == (1, ["WRONG_SHAPE"])
+
+
+def test_yes_asks_nobody(shop: Shop, started: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch) -> None:
+    shop.make("A1")
+    on_a_terminal(monkeypatch)
+    typed("A1", "--reason", "WRONG_SHAPE", "--yes")
+    assert len(started) == 1
+
+
+@pytest.mark.parametrize(
+    ("action", "arguments", "code"),
+    [
+        ("", ("B9", "--reason", "WRONG_SHAPE"), "SKU_UNKNOWN"),
+        ("", ("A1", "--reason", "UGLY"), "REASON_UNKNOWN"),
+        ("hold", ("A1", "--reason", "WRONG_SHAPE"), "ON_HOLD"),
+    ],
+)
+def test_a_refusal_is_one_sentence_and_nothing_is_on_record(
+    shop: Shop, started: list[dict[str, Any]], action: str, arguments: tuple[str, ...], code: str
+) -> None:
+    shop.make("A1")
+    shop.write({"SKU": "A1", "3D Action": action})
+    said = typed(*arguments, "--json")
+    error = json.loads(said.stdout)["error"]
+    assert (said.exit_code, error["code"], bool(error["fix"]), started) == (2, code, True, [])
+    assert asked(shop) == []
