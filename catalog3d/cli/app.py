@@ -7,6 +7,7 @@ import typer
 from catalog3d import __version__
 from catalog3d.cli.check import check
 from catalog3d.cli.decide import approve, reject
+from catalog3d.cli.doctor import doctor
 from catalog3d.cli.init import init
 from catalog3d.cli.inspect import inspect
 from catalog3d.cli.resolve import resolve
@@ -26,7 +27,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 
-for command in (init, check, run, rerun, status, approve, reject, resolve, inspect, sync, standin, up):
+for command in (init, check, run, rerun, status, approve, reject, resolve, inspect, sync, doctor, standin, up):
     app.command(command.__name__)(command)
 
 

@@ -1,0 +1,315 @@
+"""The paid check: one text model without texture, ordered through the ledger like any other, and watched closely.
+
+Killed anywhere, the next one goes on with the same task: a check is found again by its prompt, which names it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import secrets
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+
+import catalog3d
+from catalog3d.adapters.prefect_environment import write_atomically
+from catalog3d.adapters.registry.ledger import Intent
+from catalog3d.adapters.tripo.answers import BalanceAnswer
+from catalog3d.adapters.tripo.probe import Probe
+from catalog3d.adapters.wiring import open_run
+from catalog3d.brief import Brief, make_brief, pool_of
+from catalog3d.diagnosis.evidence import Evidence
+from catalog3d.diagnosis.facts import Facts
+from catalog3d.diagnosis.judging import PROOF_S
+from catalog3d.errors import ProductError, RunError, SubmissionUnknown
+from catalog3d.ledger import Generation, Lease, LedgerState, Outcome
+from catalog3d.plan import Plan
+from catalog3d.ports import Submitted
+from catalog3d.prices import family_of, price_of
+from catalog3d.product import SheetReading
+from catalog3d.request import RunRequest
+from catalog3d.rules import TripoRules
+from catalog3d.settings import key_fingerprint
+from catalog3d.stages.context import OpenCatalog, RunContext
+from catalog3d.stages.doctor.lookup import find_by_prompt
+from catalog3d.stages.doctor.observe import Observer
+from catalog3d.stages.leases import held
+from catalog3d.stages.open_tasks import CUT_OFF, settle_when_done
+from catalog3d.stages.order import order_when_free
+from catalog3d.stages.planning import Planned
+from catalog3d.wording import credits_text
+
+PROMPT = "A plain cube with sharp edges. Account check {check_id}."
+FACES = 5_000
+"""A small file is enough."""
+FORGOTTEN_AFTER = timedelta(hours=24)
+"""A finished task without evidence is looked at again for so long; Tripo names no time after which results go."""
+NAME = "account check"
+"""Where messages name a SKU."""
+
+_CHECK = re.compile(r"Account check ([0-9A-Za-z-]{1,60})\.$")
+_SEED_LIMIT = 2**31
+
+
+@dataclass(frozen=True, kw_only=True)
+class Patience:
+    """How long to look.
+
+    Attributes:
+        look_s: Between two looks.
+        proof_s: How long usage is read for a task that it does not list.
+        ages_s: When the first result address is tried again, in seconds after it was given.
+    """
+
+    look_s: float = 2.0
+    proof_s: float = PROOF_S
+    ages_s: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Offer:
+    """What a check would buy, or which interrupted one it would go on with.
+
+    Attributes:
+        known: What the ledger has of an interrupted check, or None.
+    """
+
+    check_id: str
+    brief: Brief
+    price: Decimal
+    known: Generation | None
+
+    @property
+    def pays(self) -> bool:
+        """Whether something may be ordered now."""
+        return self.known is None or self.known.state is LedgerState.INTENT
+
+
+def make_offer(catalog: OpenCatalog) -> Offer:
+    """What `perform` would do; nothing is written or sent.
+
+    Raises:
+        RunError: NOT_PAYING if runs of this home do not go to Tripo.
+    """
+    if catalog.is_rehearsal:
+        raise RunError(
+            "There is no real account to look at: runs of this home go to the stand-in.",
+            code="NOT_PAYING",
+            fix="Set CATALOG3D_TRIPO__API_KEY; `catalog3d doctor` alone needs no key.",
+        )
+    known = _unfinished(catalog)
+    check_id = _check_of(known.brief) if known else f"{catalog.clock.now():%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+    brief = known.brief if known else _brief(catalog, check_id)
+    return Offer(check_id=check_id, brief=brief, price=price_of(brief), known=known)
+
+
+async def perform(catalog: OpenCatalog, offer: Offer, patience: Patience) -> Evidence:
+    """Order the model, or go on with it; watch what the account does; say what was seen.
+
+    Raises:
+        RunError: NO_CREDITS, KEY_REFUSED, OVER_BUDGET and the like: nothing was bought.
+        SubmissionUnknown: Nobody knows what became of the request: parked, and not sent again.
+    """
+    key = catalog.settings.tripo_key
+    if key is None:
+        raise RunError("There is no Tripo key.", code="KEY_MISSING", fix="Set CATALOG3D_TRIPO__API_KEY.")
+    run_id = f"doctor-{offer.check_id}"[:40]
+    request = RunRequest(sheet="doctor --live")
+    async with (
+        open_run(catalog, request, _nothing_planned(), run_id) as context,
+        Probe(catalog.settings.tripo.base_url, key) as probe,
+    ):
+        known = offer.known or await _reserve(context, probe, offer)
+        facts = Facts(
+            model_seed=known.model_seed,
+            prompt=offer.brief.prompt,
+            price=offer.price,
+            deadline_s=catalog.settings.tripo.deadline_s,
+            resumed=not offer.pays,
+        )
+        observer = Observer(probe=probe, facts=facts, look_s=patience.look_s, proof_s=patience.proof_s)
+        async with held(context, known.id, NAME) as lease:
+            current = await context.record(context.catalog.registry.ledger.get, known.id)
+            settled = await _bring_home(context, observer, current, lease)
+        await observer.look_back(settled.task_id, context.link.client, catalog.home.work / run_id, patience.ages_s)
+    return Evidence(
+        check_id=offer.check_id,
+        made_at=catalog.clock.now(),
+        program=catalog3d.__version__,
+        base_url=catalog.settings.tripo.base_url,
+        realm=catalog.realm,
+        key_fingerprint=key_fingerprint(key),
+        facts=facts,
+    )
+
+
+def evidence_files(catalog: OpenCatalog, check_id: str) -> tuple[Path, Path]:
+    """(JSON, page); the JSON is written last, so that it says that a check is complete."""
+    stem = catalog.home.reports / f"doctor-{check_id}"
+    return stem.with_suffix(".json"), stem.with_suffix(".md")
+
+
+def write_evidence(catalog: OpenCatalog, evidence: Evidence, text: str) -> tuple[Path, Path]:
+    """Write both files, each whole or not at all.
+
+    Args:
+        text: The JSON document.
+    """
+    document, page = evidence_files(catalog, evidence.check_id)
+    document.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(page, evidence.as_markdown(), mode=0o644)
+    write_atomically(document, text, mode=0o644)
+    return document, page
+
+
+async def _reserve(context: RunContext, probe: Probe, offer: Offer) -> Generation:
+    """Write the intent down, its price reserved in the budgets of this run and of the day."""
+    answer = (await probe.look("GET", "/v3/account/balance")).answer
+    if answer.is_success:
+        available = BalanceAnswer.model_validate(answer.data).balance
+        if available < offer.price:
+            raise RunError(
+                f"The Tripo wallet holds {credits_text(available)} credits; this check costs {credits_text(offer.price)}.",
+                code="NO_CREDITS",
+                fix="Buy API credits (credits of Tripo Studio are not API credits), then ask again.",
+            )
+    intent = Intent(
+        realm=context.catalog.realm,
+        brief=offer.brief,
+        pool=pool_of(offer.brief.model),
+        base_url=context.link.base_url,
+        key_fingerprint=context.link.key_fingerprint,
+        model_seed=context.random.randrange(_SEED_LIMIT),
+        expected_credits=offer.price,
+        run_id=context.run_id,
+    )
+    return await context.record(context.catalog.registry.ledger.open_intent, intent, context.caps)
+
+
+async def _bring_home(context: RunContext, observer: Observer, current: Generation, lease: Lease) -> Generation:
+    """From whatever state it is in to a settled task."""
+    if current.state is LedgerState.INTENT:
+        current = await _order(context, observer, current, lease)
+    if current.state in (LedgerState.SENDING, LedgerState.UNKNOWN):
+        current = await _adopt(context, observer, current, lease)
+    if current.state is LedgerState.SETTLED:
+        return current
+    settling = asyncio.create_task(_settle(context, observer, current, lease))
+    watching = asyncio.create_task(observer.watch(current.task_id))
+    try:
+        await asyncio.wait((settling, watching), return_when=asyncio.FIRST_EXCEPTION)
+        if not settling.done():
+            await watching  # it has failed
+        return await settling
+    finally:
+        for task in (settling, watching):
+            task.cancel()
+        await asyncio.gather(settling, watching, return_exceptions=True)
+
+
+async def _settle(context: RunContext, observer: Observer, current: Generation, lease: Lease) -> Generation:
+    settled = await settle_when_done(context, current, lease)
+    observer.note_end()
+    return settled
+
+
+async def _order(context: RunContext, observer: Observer, current: Generation, lease: Lease) -> Generation:
+    """Send the one paid request; an unclear outcome is left to `_adopt`."""
+    ledger = context.catalog.registry.ledger
+    await observer.note_wallet_before()
+    try:
+        await order_when_free(context, NAME, current, lease, {})
+    except SubmissionUnknown:
+        return await context.record(ledger.get, current.id)
+    except (ProductError, RunError) as error:
+        await _give_back(context, lease, error)
+        raise
+    ordered = await context.record(ledger.get, current.id)
+    await observer.note_answer(ordered.task_id)
+    return ordered
+
+
+async def _give_back(context: RunContext, lease: Lease, error: ProductError | RunError) -> None:
+    """Close an order that surely was not made, so that its credits are free again."""
+    ledger = context.catalog.registry.ledger
+    state = (await context.record(ledger.get, lease.generation_id)).state
+    if state not in (LedgerState.INTENT, LedgerState.SENDING):
+        return
+    refused = state is LedgerState.SENDING and isinstance(error, ProductError)
+    await context.record(
+        ledger.settle,
+        lease,
+        Outcome.REFUSED if refused else Outcome.WITHDRAWN,
+        credits_consumed=Decimal(0),
+        code=error.code,
+        message=error.message,
+    )
+
+
+async def _adopt(context: RunContext, observer: Observer, current: Generation, lease: Lease) -> Generation:
+    """Find the task of a request without an answer by its prompt, which no other task has.
+
+    Raises:
+        SubmissionUnknown: It is not there (yet): parked, and never sent again by itself.
+    """
+    ledger = context.catalog.registry.ledger
+    observer.facts.resumed = True
+    if current.state is LedgerState.SENDING:
+        await context.record(ledger.park, lease, SubmissionUnknown.default_code, CUT_OFF)
+    task_id = await find_by_prompt(observer, current)
+    if not task_id:
+        raise SubmissionUnknown(
+            "The check was cut off while it was ordering its model, and the account does not list it.",
+            fix="Look in the Tripo account, or ask again later: it is parked, and no other is bought meanwhile.",
+        )
+    await context.record(ledger.keep_answer, current.id, Submitted(task_id=task_id))
+    observer.facts.adopted = True
+    return await context.record(ledger.get, current.id)
+
+
+def _unfinished(catalog: OpenCatalog) -> Generation | None:
+    """A check that was interrupted: its task is open, or ended lately without evidence."""
+    now = catalog.clock.now()
+    ours = [
+        generation
+        for generation in catalog.registry.ledger.outcomes(catalog.realm).values()
+        if _check_of(generation.brief)
+    ]
+    waiting = [generation for generation in ours if generation.is_open]
+    ended = [
+        generation
+        for generation in ours
+        if generation.outcome in (Outcome.SUCCESS, Outcome.FAILED)
+        and generation.settled_at is not None
+        and now - generation.settled_at < FORGOTTEN_AFTER
+        and not evidence_files(catalog, _check_of(generation.brief))[0].exists()
+    ]
+    return next(iter(sorted(waiting or ended, key=lambda generation: generation.id)), None)
+
+
+def _check_of(brief: Brief) -> str:
+    """The id of the check that a brief belongs to; "" for a product's brief."""
+    found = _CHECK.search(brief.prompt) if brief.endpoint == "text-to-model" else None
+    check_id = found[1] if found else ""
+    return check_id if check_id and brief.prompt == PROMPT.format(check_id=check_id) else ""
+
+
+def _brief(catalog: OpenCatalog, check_id: str) -> Brief:
+    """The team's own model version if it is of the H family, whose text models are the cheapest."""
+    model = catalog.rules.tripo.model
+    usual = TripoRules()
+    rules = TripoRules(
+        model=model if family_of(model) == "H" else usual.model,
+        texture=False,
+        pbr=False,
+        texture_quality=None,
+        face_limit=FACES,
+    )
+    return replace(make_brief(rules, ()), prompt=PROMPT.format(check_id=check_id))
+
+
+def _nothing_planned() -> Planned:
+    reading = SheetReading(sheet="", dialect="", mapping={}, rows=0, products=(), invalid=(), problems=())
+    return Planned(reading=reading, plan=Plan(items=()))
