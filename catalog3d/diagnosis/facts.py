@@ -31,6 +31,7 @@ class Facts:
         pages_agree: Whether two overlapping pages said the same about their common rows.
         differs: Fields in which tasks/list and tasks/{id} differ.
         rate_headers: Names of rate limit headers, per kind of request.
+        url_life_s: What the address says of its life, by the server's clock and by ours: it may mean either.
         old_url: (age in seconds, whether it still delivered) for each later try.
     """
 
@@ -54,7 +55,7 @@ class Facts:
     not_found: Refused | None = None
     host: str = ""
     host_allowed: bool | None = None
-    url_life_s: float | None = None
+    url_life_s: tuple[float, float] | None = None
     fresh_url: bool | None = None
     delivered_bytes: int | None = None
     delivery_trouble: str = ""

@@ -144,19 +144,29 @@ def fresh_judged(facts: Facts) -> Judged:
 
 
 def life_judged(facts: Facts) -> Judged:
-    told = "it does not say when it ends" if facts.url_life_s is None else f"it says it lives {facts.url_life_s:.0f} s"
-    tried = "; ".join(f"after {age:.0f} s it {'still delivered' if ok else 'was refused'}" for age, ok in facts.old_url)
-    observed = "; ".join(part for part in (told, tried) if part)
-    observed = f"{observed[:1].upper()}{observed[1:]}."
     if not facts.host:
         return U, "There was no address."
+    tried = [f"after {age:.0f} s it {'still delivered' if ok else 'was refused'}" for age, ok in facts.old_url]
+    observed = "; ".join((_told_life(facts.url_life_s), *tried)) + "."
     died = min((age for age, ok in facts.old_url if not ok), default=None)
+    lived = max((age for age, ok in facts.old_url if ok), default=0.0)
     if died is not None:
         return (B if died < URL_LIFE_S else H), observed
-    if facts.url_life_s is not None:
-        return (H if facts.url_life_s >= URL_LIFE_S - 1 else B), observed
-    lived = max((age for age, ok in facts.old_url if ok), default=0.0)
-    return (H if lived >= URL_LIFE_S else U), observed
+    if lived >= URL_LIFE_S:
+        return H, observed
+    long_enough = {life >= URL_LIFE_S - 2 for life in facts.url_life_s or ()}  # clocks are compared to a second
+    if len(long_enough) != 1:
+        return U, observed
+    return (H if long_enough == {True} else B), observed
+
+
+def _told_life(lives_s: tuple[float, float] | None) -> str:
+    if lives_s is None:
+        return "It does not say when it ends"
+    by_server, by_ours = lives_s
+    if abs(by_server - by_ours) < 2:
+        return f"It says that it lives {by_server:.0f} s"
+    return f"It says that it lives {by_server:.0f} s by the server's clock, or {by_ours:.0f} s by this machine's"
 
 
 def host_judged(facts: Facts) -> Judged:

@@ -33,7 +33,7 @@ class Account:
         hidden_reads: How many reads of usage miss the task.
         clock_offset: Of the server.
         oldest_first: The order of usage.
-        others: Tasks of other people, newer than ours.
+        others: Tasks of other people, newer than ours unless `made_at` says otherwise.
     """
 
     made_after: int = 3
@@ -42,6 +42,7 @@ class Account:
     clock_offset: timedelta = timedelta()
     oldest_first: bool = False
     others: int = 0
+    made_at: str = "2026-11-22T12:00:00Z"
     echo: dict[str, Any] = field(default_factory=lambda: {"model_seed": SEED, "prompt": PROMPT})
     rate_limits: bool = True
     url_query: str = ""
@@ -88,6 +89,7 @@ class Account:
             "input": self.echo,
             "output": {},
             "credits_consumed": 0 if self.running else 10,
+            "created_at": self.made_at,
         }
 
     def _usage(self, limit: int, offset: int) -> list[dict[str, Any]]:
@@ -96,7 +98,7 @@ class Account:
         ]
         missed = self.asked.count("/v3/account/usage") <= self.hidden_reads or (self.hide_in_flight and self.running)
         if not missed:
-            ours: dict[str, Any] = {"task_id": TASK, "created_at": "2026-11-22T12:00:00Z", "credits_consumed": 10}
+            ours: dict[str, Any] = {"task_id": TASK, "created_at": self.made_at, "credits_consumed": 10}
             rows.insert(0, ours | {"status": "running" if self.running else "success"})
         return (rows if self.oldest_first else rows[::-1])[offset : offset + limit]
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+import catalog3d.stages.doctor.observe
 from catalog3d.diagnosis.judging import Verdict, in_flight_judged, visible_judged
 from catalog3d.stages.doctor.observe import Observer
 from tests.doctor.accounts import TASK, Account, observed
@@ -84,3 +85,27 @@ def test_the_refusal_of_an_unknown_task_is_noted_with_status_code_and_words() ->
 def test_the_servers_clock_is_measured_to_a_second(minutes: int) -> None:
     facts = observed(Account(made_after=0, clock_offset=timedelta(minutes=minutes)), look_back)
     assert facts.clock_offset_s == pytest.approx(60 * minutes, abs=1.0)
+
+
+def test_a_task_at_the_end_of_a_long_account_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalog3d.stages.doctor.observe, "USAGE_PAGE", 12)
+    facts = observed(Account(made_after=10, others=40), watch)
+    assert facts.seen_in_flight
+
+
+def test_one_page_proves_an_absence_only_where_it_is_newest_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(catalog3d.stages.doctor.observe, "USAGE_PAGE", 12)
+    found: list[object] = []
+
+    async def look(observer: Observer) -> None:
+        await observer.detail(TASK)
+        found.append(await observer.find(TASK))
+
+    habits: dict[str, Any] = {"others": 40, "hidden_reads": 10**6, "made_at": "2026-11-22T13:00:00Z"}
+    reads = []
+    for oldest_first in (False, True):
+        account = Account(oldest_first=oldest_first, **habits)
+        observed(account, look)
+        reads.append(account.asked.count("/v3/account/usage"))
+    assert reads == [1, 16]
+    assert found == [(None, True), (None, True)]

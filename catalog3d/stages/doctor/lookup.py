@@ -8,9 +8,8 @@ from datetime import timedelta
 from catalog3d.adapters.tripo.answers import UsageRow
 from catalog3d.diagnosis.judging import CLOCK_S
 from catalog3d.ledger import Generation
-from catalog3d.stages.doctor.observe import USAGE_PAGE, Observer
+from catalog3d.stages.doctor.observe import Observer
 
-MAX_PAGES = 5
 MAX_CANDIDATES = 200
 """Of one lookup: a busy account makes about that many tasks within the minutes in question."""
 
@@ -43,9 +42,6 @@ async def _candidates(observer: Observer, generation: Generation) -> list[UsageR
     """Tasks that were made after the check was written down, as far as their times say."""
     since = generation.created_at - timedelta(seconds=CLOCK_S)
     found: dict[str, UsageRow] = {}
-    for page in range(MAX_PAGES):
-        rows = await observer.usage(USAGE_PAGE, max(0, page * (USAGE_PAGE - 10)))  # pages may shift while they are read
+    async for rows in observer.pages():
         found |= {row.task_id: row for row in rows or () if row.created_at is None or row.created_at >= since}
-        if rows is None or len(rows) < USAGE_PAGE:
-            break
     return list(found.values())

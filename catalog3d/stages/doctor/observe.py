@@ -6,8 +6,8 @@ import asyncio
 import shutil
 import statistics
 import uuid
-from collections.abc import Sequence
-from datetime import timedelta
+from collections.abc import AsyncIterator, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlsplit
@@ -25,7 +25,12 @@ MAX_RESULT_BYTES = 100_000_000
 """A cube of 5,000 faces has a few hundred kB."""
 USAGE_PAGE = 200
 """The largest page (Tripo v3 documentation)."""
+OVERLAP = 10
+"""Rows that two pages share, because new tasks move the pages while they are read."""
+MAX_PAGES = 25
+"""About 5,000 tasks of one account."""
 
+NEWEST_FIRST = "newest first"
 _COMPARED = ("type", "state", "progress", "credits_consumed", "error_code", "error_message", "created_at", "echo")
 _RATE = "x-ratelimit-"
 
@@ -45,6 +50,7 @@ class Observer:
         self._probe = probe
         self._offsets: list[float] = []
         self._answered_at: float | None = None
+        self._made_at: datetime | None = None
         self._began_at = asyncio.get_running_loop().time()
 
     async def note_wallet_before(self) -> None:
@@ -68,16 +74,15 @@ class Observer:
         """Read usage until it lists the task, or until its absence would count as a proof."""
         loop, facts = asyncio.get_running_loop(), self.facts
         while True:
-            rows = await self.usage()
+            row, whole = await self.find(task_id)
             facts.looked_s = loop.time() - self._began_at
             detail = await self.detail(task_id)
             going = detail is not None and not detail.state.is_final
-            row = next((row for row in rows or () if row.task_id == task_id), None)
             if row is not None:
                 facts.seen_after_s = None if facts.resumed else facts.looked_s
                 facts.seen_in_flight = going or not row.state.is_final
                 facts.in_flight_reads += facts.seen_in_flight
-            elif rows is not None and going:
+            elif whole and going:
                 facts.in_flight_reads += 1
             if going and facts.frozen_in_flight is None:
                 await self._note_held(task_id)
@@ -123,13 +128,35 @@ class Observer:
         except ValueError:
             return None
 
+    async def pages(self) -> AsyncIterator[tuple[UsageRow, ...] | None]:
+        """Usage from its first row on, page by page; None for a page that could not be read."""
+        for page in range(MAX_PAGES):
+            rows = await self.usage(USAGE_PAGE, page * (USAGE_PAGE - OVERLAP))
+            yield rows
+            if rows is None or len(rows) < USAGE_PAGE:
+                return
+
+    async def find(self, task_id: str) -> tuple[UsageRow | None, bool]:
+        """The row of a task, and whether its absence is sure: all was read, or all that is newer, newest first."""
+        async for rows in self.pages():
+            row = next((row for row in rows or () if row.task_id == task_id), None)
+            if row is not None or rows is None:
+                return row, False
+            if len(rows) < USAGE_PAGE or self._are_older(rows):
+                return None, True
+        return None, False
+
     async def detail(self, task_id: str) -> TaskDetail | None:
         """What the task says of itself, or None if it could not be read."""
-        look = await self._look("GET", _path(task_id))
-        try:
-            return TaskAnswer.model_validate(look.answer.data).to_detail() if look and look.answer.is_success else None
-        except ValidationError:
-            return None
+        detail = _detail_in(await self._look("GET", _path(task_id)))
+        if detail is not None:
+            self._made_at = detail.created_at
+        return detail
+
+    def _are_older(self, rows: Sequence[UsageRow]) -> bool:
+        """Whether nothing after these rows can be as new as the task that was asked for last."""
+        last = rows[-1].created_at
+        return bool(self._made_at and last and last < self._made_at and _order_of(rows) == NEWEST_FIRST)
 
     async def _note_held(self, task_id: str) -> None:
         balance = await self._balance()
@@ -143,7 +170,7 @@ class Observer:
             return
         self.facts.usage_rows = len(rows)
         self.facts.order = _order_of(rows)
-        row = next((row for row in rows if row.task_id == task_id), None)
+        row, _ = await self.find(task_id)
         if row is not None and row.state.is_final:
             self.facts.usage_credits = row.credits_consumed
         if len(rows) > 1:
@@ -177,8 +204,9 @@ class Observer:
         if look is not None and again is not None and again.model_url:
             facts.fresh_url = again.model_url != detail.model_url
             ends_at = expiry_of(again.model_url)
-            offset = timedelta(seconds=statistics.median(self._offsets)) if self._offsets else timedelta()
-            facts.url_life_s = (ends_at - look.answered_at - offset).total_seconds() if ends_at else None
+            if ends_at is not None:
+                by_ours = (ends_at - look.answered_at).total_seconds()
+                facts.url_life_s = (by_ours - (statistics.median(self._offsets) if self._offsets else 0.0), by_ours)
         try:
             done = await client.download(detail.model_url, folder / "check.glb", MAX_RESULT_BYTES)
         except Catalog3DError as error:
@@ -237,7 +265,7 @@ def _order_of(rows: Sequence[UsageRow]) -> str:
     if len(set(moments)) < 2:
         return ""
     if moments == sorted(moments, reverse=True):
-        return "newest first"
+        return NEWEST_FIRST
     return "oldest first" if moments == sorted(moments) else "no order"
 
 
