@@ -10,7 +10,6 @@ from dataclasses import dataclass
 
 from catalog3d.diagnosis.facts import Facts
 from catalog3d.diagnosis.judging import (
-    CLOCK_S,
     PROOF_S,
     URL_LIFE_S,
     Judged,
@@ -65,7 +64,7 @@ def judge(facts: Facts) -> tuple[Observation, ...]:
     )
 
 
-_ADOPT = "A request without an answer cannot be recognised by it then: it stays parked for a person."
+_ADOPT = "A lost answer is matched by what else the task echoes; where nothing of it is ours alone, a person is asked."
 ASSUMPTIONS: tuple[tuple[str, str, str, Callable[[Facts], Judged]], ...] = (
     (
         "task_exists",
@@ -78,25 +77,25 @@ ASSUMPTIONS: tuple[tuple[str, str, str, Callable[[Facts], Judged]], ...] = (
     (
         "usage_in_flight",
         "account/usage lists tasks that are still being made.",
-        "A missing row proves nothing then: a request without an answer stays parked for a person, and is not sent again.",
+        "A lost request counts as absent only once a hidden task would have ended (CATALOG3D_TRIPO__DEADLINE_S), not sooner.",
         in_flight_judged,
     ),
     (
         "usage_delay",
         f"account/usage lists a task within {PROOF_S:.0f} s.",
-        "A request without an answer cannot be proven absent; it is parked for a person and never sent again by itself.",
+        "A proof of absence needs a newer task of ours that usage shows; without one a person is asked, and nothing is sent.",
         visible_judged,
     ),
     (
         "usage_order",
         "account/usage is sorted, newest first.",
-        "Nothing relies on it.",
+        "Nothing relies on it: usage is read to its end, and only back to a day where it is newest first.",
         order_judged,
     ),
     (
         "usage_pages",
         "Overlapping pages of account/usage agree.",
-        "A row that is missed between two pages proves nothing: the request stays parked for a person.",
+        "A reading whose pages do not join proves nothing; it is read again, and in the end a person is asked.",
         pages_judged,
     ),
     (
@@ -114,7 +113,7 @@ ASSUMPTIONS: tuple[tuple[str, str, str, Callable[[Facts], Judged]], ...] = (
     (
         "usage_price",
         "account/usage and the task name the same credits.",
-        "The task's own figure is booked; compare it with the account's usage.",
+        "The task's own figure is booked; every run compares it with usage and tells the difference.",
         usage_credits_judged,
     ),
     (
@@ -170,8 +169,8 @@ ASSUMPTIONS: tuple[tuple[str, str, str, Callable[[Facts], Judged]], ...] = (
     ),
     (
         "clock",
-        f"The server sends its time, and it is less than {CLOCK_S / 60:.0f} min from ours.",
-        "A lost task is then not recognised by its time; it stays parked for a person.",
+        "The server sends its time with every answer.",
+        "Lost requests are then placed in time by this machine's clock, which must be right within ten minutes.",
         clock_judged,
     ),
     (

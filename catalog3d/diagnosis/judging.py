@@ -6,12 +6,11 @@ from collections.abc import Callable
 from enum import StrEnum
 
 from catalog3d.diagnosis.facts import Facts
+from catalog3d.lookup import LookupRules
 from catalog3d.wording import credits_text, plural
 
-PROOF_S = 180.0
-"""A lost submission counts as absent only this long after it was sent (issue 3), so usage must show tasks sooner."""
-CLOCK_S = 600.0
-"""How far apart clocks may be for a lost task to be found by its time (issue 3)."""
+PROOF_S = LookupRules().absent_after_s
+"""A lost request counts as absent only this long after it was given up, so usage must show tasks sooner."""
 URL_LIFE_S = 300.0
 """The shortest life of a result address that any source names (Tripo quick start)."""
 
@@ -193,9 +192,8 @@ def rate_judged(facts: Facts) -> Judged:
 
 def clock_judged(facts: Facts) -> Judged:
     if facts.clock_offset_s is None:
-        return B, "The server sends no Date."
-    verdict = H if abs(facts.clock_offset_s) < CLOCK_S else B
-    return verdict, f"The server's clock is {facts.clock_offset_s:+.1f} s from this machine's."
+        return B, "It sends no Date."
+    return H, f"Its clock is {facts.clock_offset_s:+.1f} s from this machine's."
 
 
 def duration_judged(facts: Facts) -> Judged:

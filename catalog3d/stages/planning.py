@@ -11,6 +11,7 @@ from typing import Any
 
 from catalog3d.adapters.registry.catalog import Change, Standing
 from catalog3d.adapters.registry.runs import RunSku
+from catalog3d.diagnosis.account_check import check_of
 from catalog3d.errors import RunError
 from catalog3d.ledger import Generation
 from catalog3d.plan import Known, Plan, PlanItem, Terms, plan_invalid, plan_product
@@ -30,7 +31,7 @@ class Planned:
     """A sheet, read and planned.
 
     Attributes:
-        first_of_realm: Whether the registry has no generation at all of who makes the models now.
+        first_of_realm: Whether the registry has no product's generation at all of who makes the models now.
     """
 
     reading: SheetReading
@@ -59,7 +60,12 @@ def make_plan(catalog: OpenCatalog, request: RunRequest, progress: Callable[[], 
         terms = Terms(price=looks[product.sku].price, request=request, auto_stale=auto)
         items.append(plan_product(product, known[product.sku], terms))
     items.extend(plan_invalid(row) for row in reading.invalid)
-    return Planned(reading=reading, plan=in_order(items, request, known), first_of_realm=not outcomes)
+    return Planned(reading=reading, plan=in_order(items, request, known), first_of_realm=_nothing_made(outcomes))
+
+
+def _nothing_made(outcomes: Mapping[str, Generation]) -> bool:
+    """Whether no product was ever ordered: a check of the account (`doctor --live`) proves no registry right."""
+    return all(check_of(generation.brief) for generation in outcomes.values())
 
 
 def start_run(catalog: OpenCatalog, request: RunRequest, run_id: str) -> Planned:

@@ -190,7 +190,7 @@ def test_a_wallet_that_cannot_pay_for_a_model_is_told_apart_from_studio_credits(
 
 @pytest.mark.parametrize(
     ("offset_s", "level"),
-    [(0.4, Level.OK), (-12.0, Level.OK), (45.0, Level.WARNING), (-700.0, Level.PROBLEM), (None, Level.WARNING)],
+    [(0.4, Level.OK), (-12.0, Level.OK), (45.0, Level.WARNING), (-1000.0, Level.PROBLEM), (None, Level.WARNING)],
 )
 def test_a_clock_is_judged_by_what_it_endangers(offset_s: float | None, level: Level) -> None:
     assert clock_finding("Clock", offset_s).level is level

@@ -6,12 +6,13 @@ Killed anywhere, the next one goes on with the same task: a check is found again
 from __future__ import annotations
 
 import asyncio
-import re
 import secrets
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
+
+from pydantic import SecretStr
 
 import catalog3d
 from catalog3d.adapters.prefect_environment import write_atomically
@@ -19,37 +20,33 @@ from catalog3d.adapters.registry.ledger import Intent
 from catalog3d.adapters.tripo.answers import BalanceAnswer
 from catalog3d.adapters.tripo.probe import Probe
 from catalog3d.adapters.wiring import open_run
-from catalog3d.brief import Brief, make_brief, pool_of
+from catalog3d.brief import Brief, pool_of
+from catalog3d.diagnosis.account_check import check_brief, check_of
 from catalog3d.diagnosis.evidence import Evidence
 from catalog3d.diagnosis.facts import Facts
 from catalog3d.diagnosis.judging import PROOF_S
 from catalog3d.errors import ProductError, RunError, SubmissionUnknown
 from catalog3d.ledger import Generation, Lease, LedgerState, Outcome
 from catalog3d.plan import Plan
-from catalog3d.ports import Submitted
-from catalog3d.prices import family_of, price_of
+from catalog3d.prices import price_of
 from catalog3d.product import SheetReading
 from catalog3d.request import RunRequest
-from catalog3d.rules import TripoRules
 from catalog3d.settings import key_fingerprint
 from catalog3d.stages.context import OpenCatalog, RunContext
-from catalog3d.stages.doctor.lookup import find_by_prompt
 from catalog3d.stages.doctor.observe import Observer
 from catalog3d.stages.leases import held
-from catalog3d.stages.open_tasks import CUT_OFF, settle_when_done
+from catalog3d.stages.lookup import looked_up
+from catalog3d.stages.open_tasks import settle_cut_off, settle_when_done
 from catalog3d.stages.order import order_when_free
 from catalog3d.stages.planning import Planned
+from catalog3d.stages.telling import surely
 from catalog3d.wording import credits_text
 
-PROMPT = "A plain cube with sharp edges. Account check {check_id}."
-FACES = 5_000
-"""A small file is enough."""
 FORGOTTEN_AFTER = timedelta(hours=24)
 """A finished task without evidence is looked at again for so long; Tripo names no time after which results go."""
 NAME = "account check"
 """Where messages name a SKU."""
 
-_CHECK = re.compile(r"Account check ([0-9A-Za-z-]{1,60})\.$")
 _SEED_LIMIT = 2**31
 
 
@@ -100,8 +97,8 @@ def make_offer(catalog: OpenCatalog) -> Offer:
             fix="Set CATALOG3D_TRIPO__API_KEY; `catalog3d doctor` alone needs no key.",
         )
     known = _unfinished(catalog)
-    check_id = _check_of(known.brief) if known else f"{catalog.clock.now():%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
-    brief = known.brief if known else _brief(catalog, check_id)
+    check_id = check_of(known.brief) if known else f"{catalog.clock.now():%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
+    brief = known.brief if known else check_brief(check_id, catalog.rules.tripo.model)
     return Offer(check_id=check_id, brief=brief, price=price_of(brief), known=known)
 
 
@@ -119,7 +116,7 @@ async def perform(catalog: OpenCatalog, offer: Offer, patience: Patience) -> Evi
     request = RunRequest(sheet="doctor --live")
     async with (
         open_run(catalog, request, _nothing_planned(), run_id) as context,
-        Probe(catalog.settings.tripo.base_url, key) as probe,
+        Probe(catalog.settings.tripo.base_url, _key_of(catalog, offer, key)) as probe,
     ):
         known = offer.known or await _reserve(context, probe, offer)
         facts = Facts(
@@ -133,7 +130,9 @@ async def perform(catalog: OpenCatalog, offer: Offer, patience: Patience) -> Evi
         async with held(context, known.id, NAME) as lease:
             current = await context.record(context.catalog.registry.ledger.get, known.id)
             settled = await _bring_home(context, observer, current, lease)
-        await observer.look_back(settled.task_id, context.link.client, catalog.home.work / run_id, patience.ages_s)
+        await observer.look_back(
+            settled.task_id, context.link.client_of(settled), catalog.home.work / run_id, patience.ages_s
+        )
     return Evidence(
         check_id=offer.check_id,
         made_at=catalog.clock.now(),
@@ -164,6 +163,13 @@ def write_evidence(catalog: OpenCatalog, evidence: Evidence, text: str) -> tuple
     return document, page
 
 
+def _key_of(catalog: OpenCatalog, offer: Offer, key: SecretStr) -> SecretStr:
+    """The key that made an interrupted check, if it is among ours: a task is shown to no other."""
+    keys = (key, *catalog.settings.tripo.previous_api_keys)
+    made_by = offer.known.key_fingerprint if offer.known else ""
+    return next((one for one in keys if key_fingerprint(one) == made_by), key)
+
+
 async def _reserve(context: RunContext, probe: Probe, offer: Offer) -> Generation:
     """Write the intent down, its price reserved in the budgets of this run and of the day."""
     answer = (await probe.look("GET", "/v3/account/balance")).answer
@@ -189,56 +195,75 @@ async def _reserve(context: RunContext, probe: Probe, offer: Offer) -> Generatio
 
 
 async def _bring_home(context: RunContext, observer: Observer, current: Generation, lease: Lease) -> Generation:
-    """From whatever state it is in to a settled task."""
-    if current.state is LedgerState.INTENT:
-        current = await _order(context, observer, current, lease)
-    if current.state in (LedgerState.SENDING, LedgerState.UNKNOWN):
-        current = await _adopt(context, observer, current, lease)
-    if current.state is LedgerState.SETTLED:
-        return current
+    """From whatever state it is in to its end, as a run does it.
+
+    Raises:
+        RunError: CHECK_NEVER_MADE: it was proven that its order made nothing.
+    """
+    ledger = context.catalog.registry.ledger
+    while current.is_open:
+        if current.state is LedgerState.INTENT:
+            await _order(context, observer, current, lease)
+        elif current.state is LedgerState.SENDING:
+            await settle_cut_off(context, current, lease)
+        elif current.state is LedgerState.UNKNOWN:
+            observer.facts.resumed = True
+            observer.facts.adopted = (await looked_up(context, current, lease)).state is LedgerState.SUBMITTED
+        else:
+            await _watched(context, observer, current, lease)
+        current = await context.record(ledger.get, current.id)
+    if current.outcome in (Outcome.WITHDRAWN, Outcome.REFUSED):
+        raise RunError(
+            "The account proves that the order of an interrupted check made nothing, so nothing was paid for it.",
+            code="CHECK_NEVER_MADE",
+            fix="Ask again for a new check.",
+        )
+    return current
+
+
+async def _watched(context: RunContext, observer: Observer, current: Generation, lease: Lease) -> None:
+    """Wait for the task, and watch what the account shows of it meanwhile."""
     settling = asyncio.create_task(_settle(context, observer, current, lease))
     watching = asyncio.create_task(observer.watch(current.task_id))
     try:
         await asyncio.wait((settling, watching), return_when=asyncio.FIRST_EXCEPTION)
         if not settling.done():
             await watching  # it has failed
-        return await settling
+        await settling
     finally:
         for task in (settling, watching):
             task.cancel()
         await asyncio.gather(settling, watching, return_exceptions=True)
 
 
-async def _settle(context: RunContext, observer: Observer, current: Generation, lease: Lease) -> Generation:
-    settled = await settle_when_done(context, current, lease)
+async def _settle(context: RunContext, observer: Observer, current: Generation, lease: Lease) -> None:
+    await settle_when_done(context, current, lease)
     observer.note_end()
-    return settled
 
 
-async def _order(context: RunContext, observer: Observer, current: Generation, lease: Lease) -> Generation:
-    """Send the one paid request; an unclear outcome is left to `_adopt`."""
-    ledger = context.catalog.registry.ledger
+async def _order(context: RunContext, observer: Observer, current: Generation, lease: Lease) -> None:
+    """Send the one paid request; an answer that never came is left to be looked up."""
     await observer.note_wallet_before()
     try:
         await order_when_free(context, NAME, current, lease, {})
     except SubmissionUnknown:
-        return await context.record(ledger.get, current.id)
+        return
     except (ProductError, RunError) as error:
         await _give_back(context, lease, error)
         raise
-    ordered = await context.record(ledger.get, current.id)
+    ordered = await context.record(context.catalog.registry.ledger.get, current.id)
     await observer.note_answer(ordered.task_id)
-    return ordered
 
 
 async def _give_back(context: RunContext, lease: Lease, error: ProductError | RunError) -> None:
     """Close an order that surely was not made, so that its credits are free again."""
     ledger = context.catalog.registry.ledger
-    state = (await context.record(ledger.get, lease.generation_id)).state
-    if state not in (LedgerState.INTENT, LedgerState.SENDING):
+    state = (await surely(context, ledger.get, lease.generation_id)).state
+    if state not in (LedgerState.INTENT, LedgerState.SENDING) or lease.generation_id in context.answers:
         return
     refused = state is LedgerState.SENDING and isinstance(error, ProductError)
-    await context.record(
+    await surely(
+        context,
         ledger.settle,
         lease,
         Outcome.REFUSED if refused else Outcome.WITHDRAWN,
@@ -248,34 +273,13 @@ async def _give_back(context: RunContext, lease: Lease, error: ProductError | Ru
     )
 
 
-async def _adopt(context: RunContext, observer: Observer, current: Generation, lease: Lease) -> Generation:
-    """Find the task of a request without an answer by its prompt, which no other task has.
-
-    Raises:
-        SubmissionUnknown: It is not there (yet): parked, and never sent again by itself.
-    """
-    ledger = context.catalog.registry.ledger
-    observer.facts.resumed = True
-    if current.state is LedgerState.SENDING:
-        await context.record(ledger.park, lease, SubmissionUnknown.default_code, CUT_OFF)
-    task_id = await find_by_prompt(observer, current)
-    if not task_id:
-        raise SubmissionUnknown(
-            "The check was cut off while it was ordering its model, and the account does not list it.",
-            fix="Look in the Tripo account, or ask again later: it is parked, and no other is bought meanwhile.",
-        )
-    await context.record(ledger.keep_answer, current.id, Submitted(task_id=task_id))
-    observer.facts.adopted = True
-    return await context.record(ledger.get, current.id)
-
-
 def _unfinished(catalog: OpenCatalog) -> Generation | None:
     """A check that was interrupted: its task is open, or ended lately without evidence."""
     now = catalog.clock.now()
     ours = [
         generation
         for generation in catalog.registry.ledger.outcomes(catalog.realm).values()
-        if _check_of(generation.brief)
+        if check_of(generation.brief)
     ]
     waiting = [generation for generation in ours if generation.is_open]
     ended = [
@@ -284,30 +288,9 @@ def _unfinished(catalog: OpenCatalog) -> Generation | None:
         if generation.outcome in (Outcome.SUCCESS, Outcome.FAILED)
         and generation.settled_at is not None
         and now - generation.settled_at < FORGOTTEN_AFTER
-        and not evidence_files(catalog, _check_of(generation.brief))[0].exists()
+        and not evidence_files(catalog, check_of(generation.brief))[0].exists()
     ]
     return next(iter(sorted(waiting or ended, key=lambda generation: generation.id)), None)
-
-
-def _check_of(brief: Brief) -> str:
-    """The id of the check that a brief belongs to; "" for a product's brief."""
-    found = _CHECK.search(brief.prompt) if brief.endpoint == "text-to-model" else None
-    check_id = found[1] if found else ""
-    return check_id if check_id and brief.prompt == PROMPT.format(check_id=check_id) else ""
-
-
-def _brief(catalog: OpenCatalog, check_id: str) -> Brief:
-    """The team's own model version if it is of the H family, whose text models are the cheapest."""
-    model = catalog.rules.tripo.model
-    usual = TripoRules()
-    rules = TripoRules(
-        model=model if family_of(model) == "H" else usual.model,
-        texture=False,
-        pbr=False,
-        texture_quality=None,
-        face_limit=FACES,
-    )
-    return replace(make_brief(rules, ()), prompt=PROMPT.format(check_id=check_id))
 
 
 def _nothing_planned() -> Planned:

@@ -14,12 +14,12 @@ from urllib.parse import quote, urlsplit
 
 from pydantic import ValidationError
 
-from catalog3d.adapters.tripo.answers import BalanceAnswer, TaskAnswer, UsageRow, clean_words, task_map, usage_rows
+from catalog3d.adapters.tripo.answers import BalanceAnswer, TaskAnswer, clean_words, task_map, usage_rows
 from catalog3d.adapters.tripo.probe import Look, Probe
 from catalog3d.diagnosis.facts import Facts, Refused
 from catalog3d.diagnosis.signed_urls import expiry_of
 from catalog3d.errors import Catalog3DError, TransientError, UrlExpiredError
-from catalog3d.ports import Balance, Generator, TaskDetail, TaskState
+from catalog3d.ports import Balance, Generator, TaskDetail, TaskState, UsageRow
 
 MAX_RESULT_BYTES = 100_000_000
 """A cube of 5,000 faces has a few hundred kB."""
