@@ -23,6 +23,8 @@ from catalog3d.wording import credits_text
 
 AGES_S = (60.0, 330.0)
 """A minute, and half a minute beyond the five that Tripo's quick start names."""
+STOPPED = 130
+"""What shells say of a program that Ctrl-C ended."""
 ALARMS = frozenset({"task_exists", "price", "result_host", "result_file"})
 """What a run cannot do without: its failing is a problem, not only a surprise."""
 
@@ -54,10 +56,21 @@ def buy_check(start: Path, out: Console, *, yes: bool, patient: bool) -> Bought:
         if offer.pays and not yes:
             _require_yes(offer)
         patience = Patience(look_s=catalog.settings.tripo.poll_s, ages_s=AGES_S if patient else ())
-        with out.status("Watching the account while the model is made (a minute or two)"):
-            evidence = asyncio.run(perform(catalog, offer, patience))
+        takes = "eight minutes" if patient else "a minute or two"
+        with out.status(f"Watching the account while the model is made ({takes})"):
+            evidence = _performed(out, catalog, offer, patience)
         document = json.dumps(evidence.as_json(), indent=2, ensure_ascii=False) + "\n"
         return Bought(evidence=evidence, files=write_evidence(catalog, evidence, document))
+
+
+def _performed(out: Console, catalog: OpenCatalog, offer: Offer, patience: Patience) -> Evidence:
+    try:
+        return asyncio.run(perform(catalog, offer, patience))
+    except KeyboardInterrupt:
+        out.print(
+            "\nStopped. What was ordered is kept: the next `catalog3d doctor --live` goes on with it for nothing."
+        )
+        raise typer.Exit(STOPPED) from None
 
 
 def _announce(out: Console, catalog: OpenCatalog, offer: Offer) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,14 @@ import pytest
 import yaml
 from minio.commonconfig import ENABLED
 from minio.versioningconfig import VersioningConfig
+from pydantic import SecretStr
 from sqlalchemy import text
 from typer.testing import CliRunner
 
 from catalog3d.adapters.prefect_look import Deployment, Pool, PrefectLook
 from catalog3d.adapters.registry.registry import open_registry
+from catalog3d.adapters.tripo.failures import Answer
+from catalog3d.adapters.tripo.probe import Look
 from catalog3d.adapters.wiring import SystemClock
 from catalog3d.cli.app import app
 from catalog3d.diagnosis.findings import Finding, Level, fine
@@ -24,10 +28,11 @@ from catalog3d.errors import RunError
 from catalog3d.home import Home
 from catalog3d.ledger import Generation, LedgerState
 from catalog3d.ports import Balance, StoredObject
+from catalog3d.settings import Settings, TripoSettings
 from catalog3d.stages.doctor.checkup import examine_site, findings_of
 from catalog3d.stages.doctor.clocks import clock_finding
 from catalog3d.stages.doctor.orchestrator import DEPLOYMENTS, deployment_findings
-from catalog3d.stages.doctor.provider import wallet_finding
+from catalog3d.stages.doctor.provider import check_download_hosts, region_finding, wallet_finding
 from catalog3d.stages.doctor.record import open_findings
 from catalog3d.stages.doctor.site import Check, Site, site_of
 from catalog3d.stages.doctor.storage import probe_finding
@@ -176,6 +181,29 @@ def test_a_key_that_is_refused_or_odd_is_named_without_being_shown(
     assert code == 1
     assert words in found[check][0]["found"]
     assert key not in output
+
+
+@pytest.mark.parametrize(
+    ("host", "other"),
+    [("openapi.tripo3d.ai", "openapi.tripo3d.com"), ("openapi.tripo3d.com", "openapi.tripo3d.ai"), ("a.test", "")],
+)
+def test_a_key_that_a_region_does_not_know_may_belong_to_the_other(host: str, other: str) -> None:
+    now = SystemClock().now()
+    refused = Look(answer=Answer(status=401, body={"code": 2}), asked_at=now, answered_at=now)
+    finding = region_finding(refused, host)
+    assert finding.level is Level.PROBLEM
+    assert other in finding.fix
+    accepted = Look(answer=Answer(status=200, body={"code": 0}), asked_at=now, answered_at=now)
+    assert region_finding(accepted, host).level is Level.OK
+
+
+@pytest.mark.parametrize(("hosts", "words"), [(["127.0.0.1:1", "127.0.0.1:2"], "2 of 2"), ([], "No host")])
+def test_results_that_could_not_be_fetched_are_a_problem_before_they_are_paid(hosts: list[str], words: str) -> None:
+    tripo = TripoSettings(api_key=SecretStr(KEY), download_hosts=hosts)
+    site = site_of(Path.cwd(), environment={}, clock=SystemClock())
+    (finding,) = check_download_hosts(replace(site, settings=Settings(tripo=tripo)))
+    assert finding.level is Level.PROBLEM
+    assert words in finding.found
 
 
 @pytest.mark.parametrize(

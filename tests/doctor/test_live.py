@@ -30,9 +30,11 @@ from catalog3d.ledger import Generation, LedgerState
 from catalog3d.stages.doctor.live import Patience, make_offer
 from tests.catalogs import AMPLE
 from tests.pipeline.team import KEY, Provider, Team, with_tripo
+from tests.standin.harness import served
 
 pytestmark = pytest.mark.server
 
+NEW_KEY = "tsk_made_later"
 SIGNED = re.compile(r"signature=|nonce=|expires=", re.IGNORECASE)
 
 
@@ -197,15 +199,19 @@ def test_a_refused_order_gives_its_credits_back(clinic: Clinic) -> None:
     assert clinic.bought()["state"] == "success"
 
 
-def test_a_check_that_was_killed_after_its_order_goes_on_with_the_same_task(open_clinic: Callable[..., Clinic]) -> None:
+@pytest.mark.parametrize(("stop", "exit_code"), [(signal.SIGKILL, -9), (signal.SIGINT, 130)])
+def test_a_check_that_was_stopped_after_its_order_goes_on_with_the_same_task(
+    open_clinic: Callable[..., Clinic], stop: signal.Signals, exit_code: int
+) -> None:
     clinic = open_clinic(time_scale=0.1)  # the model takes seconds
-    team = Team(folder=clinic.home, environment=with_tripo(clinic.provider.url))
-    killed = team.start("doctor", "--live", "--yes")
+    stopped = Team(folder=clinic.home, environment=with_tripo(clinic.provider.url)).start("doctor", "--live", "--yes")
     try:
         wait_for(lambda: any(one.state is LedgerState.SUBMITTED for one in clinic.ledger()))
     finally:
-        killed.send_signal(signal.SIGKILL)
-        killed.communicate()
+        stopped.send_signal(stop)
+        _, words = stopped.communicate()
+    assert stopped.returncode == exit_code
+    assert stop is signal.SIGKILL or "goes on with it" in " ".join(words.split())
     assert clinic.reports == []
     result = clinic.visit("--json")  # nothing is to be paid, so nothing is asked
     live = json.loads(result.stdout)["live"]
@@ -213,6 +219,37 @@ def test_a_check_that_was_killed_after_its_order_goes_on_with_the_same_task(open
     assert "goes on" in result.stderr
     assert clinic.paid == (1, 1)
     assert len(clinic.reports) == 1
+
+
+def test_two_who_go_on_with_one_check_at_once_pay_for_one_model(open_clinic: Callable[..., Clinic]) -> None:
+    clinic = open_clinic(time_scale=0.1)
+    team = Team(folder=clinic.home, environment=with_tripo(clinic.provider.url))
+    first = team.start("doctor", "--live", "--yes", "--json")
+    wait_for(lambda: any(one.state is LedgerState.SUBMITTED for one in clinic.ledger()))
+    first.send_signal(signal.SIGSTOP)  # so that it does not end before the other looks
+    second = team.start("doctor", "--live", "--json")
+    try:
+        assert second.stderr is not None
+        wait_for(lambda: "goes on" in (second.stderr.readline() if second.stderr else ""))
+    finally:
+        first.send_signal(signal.SIGCONT)
+    told = [json.loads(running.communicate(timeout=60)[0])["live"] for running in (first, second)]
+    assert told[0]["task_id"] == told[1]["task_id"]
+    assert [live["resumed"] for live in told] == [False, True]
+    assert clinic.paid == (1, 1)
+
+
+def test_a_check_of_a_former_key_is_looked_at_with_that_key(clinic: Clinic, tmp_path: Path) -> None:
+    with served(tmp_path / "account", keys=(KEY, NEW_KEY), time_scale=0.005) as server:
+        clinic.monkeypatch.setenv("CATALOG3D_TRIPO__BASE_URL", server.url)
+        first = clinic.bought()
+        clinic.reports[0].unlink()
+        clinic.monkeypatch.setenv("CATALOG3D_TRIPO__API_KEY", NEW_KEY)
+        clinic.monkeypatch.setenv("CATALOG3D_TRIPO__PREVIOUS_API_KEYS", json.dumps([KEY]))
+        again = clinic.bought()
+        assert Provider(url=server.url).stats()["created"] == 1
+    assert (again["task_id"], again["state"]) == (first["task_id"], "success")
+    assert clinic.verdicts(again)["echo_prompt"] == "holds"
 
 
 def test_a_check_that_ended_before_its_evidence_was_written_is_written_up_for_nothing(clinic: Clinic) -> None:

@@ -112,11 +112,12 @@ async def perform(catalog: OpenCatalog, offer: Offer, patience: Patience) -> Evi
     key = catalog.settings.tripo_key
     if key is None:
         raise RunError("There is no Tripo key.", code="KEY_MISSING", fix="Set CATALOG3D_TRIPO__API_KEY.")
+    key = _key_of(catalog, offer, key)
     run_id = f"doctor-{offer.check_id}"[:40]
     request = RunRequest(sheet="doctor --live")
     async with (
         open_run(catalog, request, _nothing_planned(), run_id) as context,
-        Probe(catalog.settings.tripo.base_url, _key_of(catalog, offer, key)) as probe,
+        Probe(catalog.settings.tripo.base_url, key) as probe,
     ):
         known = offer.known or await _reserve(context, probe, offer)
         facts = Facts(

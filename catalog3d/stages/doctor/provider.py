@@ -41,7 +41,7 @@ def check_tripo(site: Site) -> Iterator[Finding]:
     yield _key_finding(key, len(settings.tripo.previous_api_keys))
     host = urlsplit(settings.tripo.base_url).hostname or ""
     look = asyncio.run(_balance(settings.tripo.base_url, key))
-    yield _region_finding(look, host)
+    yield region_finding(look, host)
     if look.answer.is_success:
         yield wallet_finding(BalanceAnswer.model_validate(look.answer.data).to_balance())
         yield clock_finding("Tripo clock", look.clock_offset_s)
@@ -90,6 +90,20 @@ def wallet_finding(balance: Balance) -> Finding:
     return warning("Wallet", f"{found} A textured model from a photo costs {USUAL_PRICE}.", fix)
 
 
+def region_finding(look: Look, host: str) -> Finding:
+    """Whether the host knows the key; one that it does not know may belong to the other region."""
+    region = REGIONS.get(host, "a server of your own choice")
+    if look.answer.status != 401:
+        return fine("Region", f"{host} ({region}) knows the key.")
+    other = next((name for name in REGIONS if name != host), "")
+    hint = (
+        f"If it comes from {REGIONS[other]}, set CATALOG3D_TRIPO__BASE_URL=https://{other}; else make a new key."
+        if host in REGIONS
+        else "Check CATALOG3D_TRIPO__BASE_URL and the key."
+    )
+    return problem("Region", f"{host} ({region}) does not know the key (HTTP 401).", hint)
+
+
 def _key_finding(key: SecretStr, previous: int) -> Finding:
     text = key.get_secret_value()
     known = f"fingerprint {key_fingerprint(key)}"
@@ -107,19 +121,6 @@ def _key_finding(key: SecretStr, previous: int) -> Finding:
             "Take an API key from Tripo's developer platform; ids and Studio passwords do not work.",
         )
     return fine("Tripo key", f"One is set ({known}{more}).")
-
-
-def _region_finding(look: Look, host: str) -> Finding:
-    region = REGIONS.get(host, "a server of your own choice")
-    if look.answer.status != 401:
-        return fine("Region", f"{host} ({region}) knows the key.")
-    other = next((name for name in REGIONS if name != host), "")
-    hint = (
-        f"If it comes from {REGIONS[other]}, set CATALOG3D_TRIPO__BASE_URL=https://{other}; else make a new key."
-        if host in REGIONS
-        else "Check CATALOG3D_TRIPO__BASE_URL and the key."
-    )
-    return problem("Region", f"{host} ({region}) does not know the key (HTTP 401).", hint)
 
 
 async def _balance(base_url: str, key: SecretStr) -> Look:
