@@ -32,6 +32,9 @@ def doctor(
     patient: Annotated[
         bool, typer.Option("--patient", help="With --live: wait six minutes to see how long result addresses live.")
     ] = False,
+    new: Annotated[
+        bool, typer.Option("--new", help="With --live: leave a check whose order got no answer, and buy another.")
+    ] = False,
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")] = False,
 ) -> None:
     """Look at everything a run needs, and say for each thing that is wrong how to fix it.
@@ -49,7 +52,7 @@ def doctor(
         if not json_:
             out.print(findings_table(diagnosis))
             out.print(verdict(diagnosis))
-        bought = _live(diagnosis, out, yes=yes, patient=patient) if live else None
+        bought = _live(diagnosis, out, yes=yes, patient=patient, new=new) if live else None
         if json_:
             print_json({**diagnosis.as_json(), **({"live": bought.as_json()} if bought else {})})
         elif bought is not None:

@@ -44,14 +44,14 @@ class Bought:
         return {**self.evidence.as_json(), "files": [str(path) for path in self.files]}
 
 
-def buy_check(start: Path, out: Console, *, yes: bool, patient: bool) -> Bought:
+def buy_check(start: Path, out: Console, *, yes: bool, patient: bool, new: bool) -> Bought:
     """Ask, buy, look, write.
 
     Raises:
         RunError: NOT_CONFIRMED without a yes: nothing was bought.
     """
     with open_catalog(start, offline=True) as catalog:
-        offer = make_offer(catalog)
+        offer = make_offer(catalog, new=new)
         _announce(out, catalog, offer)
         if offer.pays and not yes:
             _require_yes(offer)

@@ -18,6 +18,7 @@ from sqlalchemy import text
 from typer.testing import CliRunner
 
 from catalog3d.adapters.prefect_look import Deployment, Pool, PrefectLook
+from catalog3d.adapters.registry.lookups import Orphan
 from catalog3d.adapters.registry.registry import open_registry
 from catalog3d.adapters.tripo.failures import Answer
 from catalog3d.adapters.tripo.probe import Look
@@ -33,7 +34,7 @@ from catalog3d.stages.doctor.checkup import examine_site, findings_of
 from catalog3d.stages.doctor.clocks import clock_finding
 from catalog3d.stages.doctor.orchestrator import DEPLOYMENTS, deployment_findings
 from catalog3d.stages.doctor.provider import check_download_hosts, region_finding, wallet_finding
-from catalog3d.stages.doctor.record import open_findings
+from catalog3d.stages.doctor.record import open_findings, orphan_findings
 from catalog3d.stages.doctor.site import Check, Site, site_of
 from catalog3d.stages.doctor.storage import probe_finding
 from tests.catalogs import AMPLE, open_shop, with_key
@@ -307,6 +308,18 @@ def test_open_and_parked_models_come_with_advice(tmp_path: Path, monkeypatch: py
     assert LedgerState.INTENT in found[0].found
     assert "about 30 credits" in found[1].found
     assert "status --needs-person" in found[1].fix
+
+
+def test_paid_tasks_that_no_model_uses_are_counted() -> None:
+    now = SystemClock().now()
+    paid = [
+        Orphan(task_id="t", generation_id=1, credits=credits_, found_by="r", found_at=now)
+        for credits_ in (Decimal(30), None)
+    ]
+    (finding,) = orphan_findings(paid)
+    assert finding.level is Level.WARNING
+    assert "2 paid tasks that no model uses (30 credits)" in finding.found
+    assert list(orphan_findings([])) == []
 
 
 def test_no_generation_at_all_means_that_nothing_waits() -> None:

@@ -268,8 +268,8 @@ def test_an_order_whose_answer_is_lost_is_found_in_the_account(clinic: Clinic, f
     assert clinic.paid == (1, 1)
 
 
-def cut_off_while_sending(clinic: Clinic, *, arrived: bool) -> None:
-    """Leave behind what a check leaves that is killed between `sending` and its answer."""
+def cut_off(clinic: Clinic, *, sending: bool = True, arrived: bool = False) -> None:
+    """Leave behind what a check leaves that is killed right before it sends, or between that and its answer."""
     with open_catalog(clinic.home, offline=True) as catalog:
         offer, ledger = make_offer(catalog), catalog.registry.ledger
         intent = Intent(
@@ -285,7 +285,8 @@ def cut_off_while_sending(clinic: Clinic, *, arrived: bool) -> None:
         generation = ledger.open_intent(intent, AMPLE)
         lease = ledger.take_lease(generation.id, "killed")
         assert lease is not None
-        ledger.start_sending(lease, slots=9, file_tokens={}, run_id="doctor-killed", caps=AMPLE)
+        if sending:
+            ledger.start_sending(lease, slots=9, file_tokens={}, run_id="doctor-killed", caps=AMPLE)
         ledger.drop_lease(lease)
 
     async def arrive() -> None:
@@ -296,8 +297,21 @@ def cut_off_while_sending(clinic: Clinic, *, arrived: bool) -> None:
         asyncio.run(arrive())
 
 
+def test_an_order_that_never_left_is_sent_after_another_yes_if_it_fits_the_budget_of_that_day(clinic: Clinic) -> None:
+    cut_off(clinic, sending=False)
+    assert "NOT_CONFIRMED" in clinic.visit(says="no\n").output
+    with clinic.monkeypatch.context() as poor:
+        poor.setenv("CATALOG3D_BUDGET__DAY", "5")
+        assert "OVER_BUDGET" in clinic.visit("--yes").output
+    assert clinic.provider.stats()["create_posts"] == 0
+    cut_off(clinic, sending=False)
+    live = clinic.bought()
+    assert (live["resumed"], live["state"]) == (False, "success")
+    assert clinic.paid == (1, 1)
+
+
 def test_a_check_that_was_killed_while_it_ordered_finds_its_task_in_the_account(clinic: Clinic) -> None:
-    cut_off_while_sending(clinic, arrived=True)
+    cut_off(clinic, arrived=True)
     live = clinic.bought()
     assert live["adopted"]
     assert clinic.verdicts(live)["task_exists"] == "not observed"
@@ -306,13 +320,18 @@ def test_a_check_that_was_killed_while_it_ordered_finds_its_task_in_the_account(
 
 
 def test_an_order_that_cannot_be_found_is_parked_and_no_other_is_bought(clinic: Clinic) -> None:
-    cut_off_while_sending(clinic, arrived=False)
+    cut_off(clinic)
     for _ in range(2):
         result = clinic.visit("--yes")
         assert result.exit_code == 2
         assert "SUBMISSION_UNKNOWN" in result.output
     assert clinic.provider.stats()["create_posts"] == 0
     assert [one.state for one in clinic.ledger()] == [LedgerState.UNKNOWN]
+    assert "--new" in result.output
+    found = json.loads(CliRunner().invoke(app, ["doctor", "--json"]).stdout)["checks"]
+    assert [one["level"] for one in found if one["check"] == "Parked check"] == ["warning"]
+    assert clinic.bought("--new")["state"] == "success"  # that a person asked for
+    assert clinic.paid == (1, 1)
 
 
 def wait_for(happened: Callable[[], bool], within_s: float = 30.0) -> None:

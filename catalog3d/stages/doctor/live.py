@@ -19,7 +19,7 @@ from catalog3d.adapters.prefect_environment import write_atomically
 from catalog3d.adapters.registry.ledger import Intent
 from catalog3d.adapters.tripo.answers import BalanceAnswer
 from catalog3d.adapters.tripo.probe import Probe
-from catalog3d.adapters.wiring import open_run
+from catalog3d.adapters.wiring import new_run_id, open_run
 from catalog3d.brief import Brief, pool_of
 from catalog3d.diagnosis.account_check import check_brief, check_of
 from catalog3d.diagnosis.evidence import Evidence
@@ -84,8 +84,11 @@ class Offer:
         return self.known is None or self.known.state is LedgerState.INTENT
 
 
-def make_offer(catalog: OpenCatalog) -> Offer:
+def make_offer(catalog: OpenCatalog, *, new: bool = False) -> Offer:
     """What `perform` would do; nothing is written or sent.
+
+    Args:
+        new: Leave a check as it is whose order got no answer; one whose task is known costs nothing to go on with.
 
     Raises:
         RunError: NOT_PAYING if runs of this home do not go to Tripo.
@@ -96,7 +99,7 @@ def make_offer(catalog: OpenCatalog) -> Offer:
             code="NOT_PAYING",
             fix="Set CATALOG3D_TRIPO__API_KEY; `catalog3d doctor` alone needs no key.",
         )
-    known = _unfinished(catalog)
+    known = _unfinished(catalog, lost_too=not new)
     check_id = check_of(known.brief) if known else f"{catalog.clock.now():%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
     brief = known.brief if known else check_brief(check_id, catalog.rules.tripo.model)
     return Offer(check_id=check_id, brief=brief, price=price_of(brief), known=known)
@@ -113,7 +116,7 @@ async def perform(catalog: OpenCatalog, offer: Offer, patience: Patience) -> Evi
     if key is None:
         raise RunError("There is no Tripo key.", code="KEY_MISSING", fix="Set CATALOG3D_TRIPO__API_KEY.")
     key = _key_of(catalog, offer, key)
-    run_id = f"doctor-{offer.check_id}"[:40]
+    run_id = f"doctor-{new_run_id()}"  # another each time, so that an intent of yesterday must fit today's budget
     request = RunRequest(sheet="doctor --live")
     async with (
         open_run(catalog, request, _nothing_planned(), run_id) as context,
@@ -209,7 +212,7 @@ async def _bring_home(context: RunContext, observer: Observer, current: Generati
             await settle_cut_off(context, current, lease)
         elif current.state is LedgerState.UNKNOWN:
             observer.facts.resumed = True
-            observer.facts.adopted = (await looked_up(context, current, lease)).state is LedgerState.SUBMITTED
+            observer.facts.adopted = (await _found(context, current, lease)).state is LedgerState.SUBMITTED
         else:
             await _watched(context, observer, current, lease)
         current = await context.record(ledger.get, current.id)
@@ -220,6 +223,20 @@ async def _bring_home(context: RunContext, observer: Observer, current: Generati
             fix="Ask again for a new check.",
         )
     return current
+
+
+async def _found(context: RunContext, current: Generation, lease: Lease) -> Generation:
+    """Look an order without an answer up, as runs do.
+
+    Raises:
+        SubmissionUnknown: The account does not tell; nothing else is bought for this check.
+    """
+    try:
+        return await looked_up(context, current, lease)
+    except SubmissionUnknown as error:
+        fix = "Look in the Tripo account. Every run, and this command, looks again; "
+        error.fix = f"{fix}`catalog3d doctor --live --new` leaves it and buys another check."
+        raise
 
 
 async def _watched(context: RunContext, observer: Observer, current: Generation, lease: Lease) -> None:
@@ -274,15 +291,19 @@ async def _give_back(context: RunContext, lease: Lease, error: ProductError | Ru
     )
 
 
-def _unfinished(catalog: OpenCatalog) -> Generation | None:
-    """A check that was interrupted: its task is open, or ended lately without evidence."""
+def _unfinished(catalog: OpenCatalog, *, lost_too: bool) -> Generation | None:
+    """A check that was interrupted: its task is open, or ended lately without evidence.
+
+    Args:
+        lost_too: Also one whose order got no answer.
+    """
     now = catalog.clock.now()
     ours = [
         generation
         for generation in catalog.registry.ledger.outcomes(catalog.realm).values()
         if check_of(generation.brief)
     ]
-    waiting = [generation for generation in ours if generation.is_open]
+    waiting = [one for one in ours if one.is_open and (lost_too or one.state is not LedgerState.UNKNOWN)]
     ended = [
         generation
         for generation in ours

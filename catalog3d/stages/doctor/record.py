@@ -5,20 +5,22 @@ from __future__ import annotations
 import os
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from decimal import Decimal
 from pathlib import Path
 
 from catalog3d.adapters.registry.engine import sqlite_url
 from catalog3d.adapters.registry.examine import RegistryLook, examine, synchronous_of
+from catalog3d.adapters.registry.lookups import Orphan
 from catalog3d.adapters.registry.registry import Registry, open_registry
 from catalog3d.adapters.sheet_files import load_table
+from catalog3d.diagnosis.account_check import check_of
 from catalog3d.diagnosis.findings import Finding, fine, problem, warning
 from catalog3d.errors import Catalog3DError
 from catalog3d.ledger import Generation, LedgerState
 from catalog3d.stages.doctor.clocks import clock_finding
 from catalog3d.stages.doctor.site import Site
-from catalog3d.wording import credits_text, plural
+from catalog3d.wording import credits_text, plain, plural
 
 FEW_BYTES, TOO_FEW_BYTES = 3_000_000_000, 300_000_000
 """A textured model takes 14 to 18 MB (measured by Tripo's users), and is kept twice: as it came and by its name."""
@@ -37,6 +39,7 @@ def check_registry(site: Site) -> Iterator[Finding]:
     try:
         yield _durability_finding(look, registry)
         yield from open_findings(list(registry.ledger.outcomes(site.realm).values()))
+        yield from orphan_findings(registry.lookups.orphans(site.realm))
         yield from last_sheet_findings(registry)
     finally:
         registry.close()
@@ -92,16 +95,38 @@ def open_findings(generations: list[Generation]) -> Iterator[Finding]:
     for state, what in advice.items():
         if states[state]:
             yield fine("Open models", f"{plural(states[state], 'model')} in state {state.value}: {what}.")
+    checks = [generation for generation in parked if check_of(generation.brief)]
+    if checks:
+        yield warning(
+            "Parked check",
+            f"An order of `catalog3d doctor --live` got no answer ({check_of(checks[0].brief)}).",
+            "`catalog3d doctor --live` looks for it again, and so does every run.",
+        )
+    parked = [generation for generation in parked if generation not in checks]
     if parked:
         credits_ = sum((generation.expected_credits for generation in parked), Decimal(0))
         oldest = min(generation.created_at for generation in parked)
         yield warning(
             "Parked models",
             f"{plural(len(parked), 'request')} without an answer since {oldest:%Y-%m-%d}, about {credits_text(credits_)} credits.",
-            "Look in the Tripo account whether they were made: `catalog3d status --needs-person` lists them.",
+            "Runs look for them in the account. `catalog3d status --needs-person` lists them, `catalog3d resolve SKU` "
+            "settles one.",
         )
     if not waiting:
         yield fine("Open models", "None: nothing is under way at the provider, and nothing is parked.")
+
+
+def orphan_findings(orphans: Sequence[Orphan]) -> Iterator[Finding]:
+    """Paid tasks of ours that no model uses."""
+    if not orphans:
+        return
+    known = [orphan.credits for orphan in orphans if orphan.credits is not None]
+    yield warning(
+        "Orphans",
+        f"{plural(len(orphans), 'paid task')} that no model uses ({credits_text(sum(known, Decimal(0)))} credits), such as "
+        f"{plain(orphans[0].task_id, 60)}.",
+        "Look at them in the Tripo account; ask Tripo for the credits of one that was made twice.",
+    )
 
 
 def _kind_finding(look: RegistryLook) -> Finding:
