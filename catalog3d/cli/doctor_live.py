@@ -18,7 +18,8 @@ from catalog3d.diagnosis.judging import Verdict
 from catalog3d.errors import RunError
 from catalog3d.prices import PRICES_DATED, USD_PER_CREDIT
 from catalog3d.stages.context import OpenCatalog
-from catalog3d.stages.doctor.live import Offer, Patience, make_offer, perform, write_evidence
+from catalog3d.stages.doctor.live import Patience, perform, write_evidence
+from catalog3d.stages.doctor.offer import Offer, make_offer
 from catalog3d.wording import credits_text
 
 AGES_S = (60.0, 330.0)

@@ -27,7 +27,8 @@ from catalog3d.adapters.wiring import open_catalog
 from catalog3d.brief import pool_of
 from catalog3d.cli.app import app
 from catalog3d.ledger import Generation, LedgerState
-from catalog3d.stages.doctor.live import Patience, make_offer
+from catalog3d.stages.doctor.live import Patience
+from catalog3d.stages.doctor.offer import make_offer
 from tests.catalogs import AMPLE
 from tests.pipeline.team import KEY, Provider, Team, with_tripo
 from tests.standin.harness import served

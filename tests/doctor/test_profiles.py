@@ -14,7 +14,8 @@ from catalog3d.adapters.wiring import open_catalog
 from catalog3d.diagnosis.evidence import Evidence
 from catalog3d.diagnosis.judging import Verdict
 from catalog3d.errors import SubmissionUnknown
-from catalog3d.stages.doctor.live import Patience, make_offer, perform
+from catalog3d.stages.doctor.live import Patience, perform
+from catalog3d.stages.doctor.offer import make_offer
 from tests.pipeline.team import KEY, Provider, with_tripo
 from tests.standin.harness import served
 

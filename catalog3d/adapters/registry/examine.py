@@ -83,7 +83,6 @@ def _reader(url: str, file: Path | None) -> Engine:
 def _look(connection: Connection, shown: str, file: Path | None) -> RegistryLook:
     schema = _schema(connection)
     if connection.dialect.name == "sqlite":
-        connection.execute(text("PRAGMA schema_version"))
         return RegistryLook(
             kind="sqlite", shown=shown, file=file, schema=schema, durability="synchronous=FULL in every process of ours"
         )

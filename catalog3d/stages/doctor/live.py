@@ -6,9 +6,7 @@ Killed anywhere, the next one goes on with the same task: a check is found again
 from __future__ import annotations
 
 import asyncio
-import secrets
 from dataclasses import dataclass
-from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -20,20 +18,19 @@ from catalog3d.adapters.registry.ledger import Intent
 from catalog3d.adapters.tripo.answers import BalanceAnswer
 from catalog3d.adapters.tripo.probe import Probe
 from catalog3d.adapters.wiring import new_run_id, open_run
-from catalog3d.brief import Brief, pool_of
-from catalog3d.diagnosis.account_check import check_brief, check_of
+from catalog3d.brief import pool_of
 from catalog3d.diagnosis.evidence import Evidence
 from catalog3d.diagnosis.facts import Facts
 from catalog3d.diagnosis.judging import PROOF_S
 from catalog3d.errors import ProductError, RunError, SubmissionUnknown
 from catalog3d.ledger import Generation, Lease, LedgerState, Outcome
 from catalog3d.plan import Plan
-from catalog3d.prices import price_of
 from catalog3d.product import SheetReading
 from catalog3d.request import RunRequest
 from catalog3d.settings import key_fingerprint
 from catalog3d.stages.context import OpenCatalog, RunContext
 from catalog3d.stages.doctor.observe import Observer
+from catalog3d.stages.doctor.offer import Offer, evidence_files
 from catalog3d.stages.leases import held
 from catalog3d.stages.lookup import looked_up
 from catalog3d.stages.open_tasks import settle_cut_off, settle_when_done
@@ -42,8 +39,6 @@ from catalog3d.stages.planning import Planned
 from catalog3d.stages.telling import surely
 from catalog3d.wording import credits_text
 
-FORGOTTEN_AFTER = timedelta(hours=24)
-"""A finished task without evidence is looked at again for so long; Tripo names no time after which results go."""
 NAME = "account check"
 """Where messages name a SKU."""
 
@@ -65,51 +60,12 @@ class Patience:
     ages_s: tuple[float, ...] = ()
 
 
-@dataclass(frozen=True, kw_only=True)
-class Offer:
-    """What a check would buy, or which interrupted one it would go on with.
-
-    Attributes:
-        known: What the ledger has of an interrupted check, or None.
-    """
-
-    check_id: str
-    brief: Brief
-    price: Decimal
-    known: Generation | None
-
-    @property
-    def pays(self) -> bool:
-        """Whether something may be ordered now."""
-        return self.known is None or self.known.state is LedgerState.INTENT
-
-
-def make_offer(catalog: OpenCatalog, *, new: bool = False) -> Offer:
-    """What `perform` would do; nothing is written or sent.
-
-    Args:
-        new: Leave a check as it is whose order got no answer; one whose task is known costs nothing to go on with.
-
-    Raises:
-        RunError: NOT_PAYING if runs of this home do not go to Tripo.
-    """
-    if catalog.is_rehearsal:
-        raise RunError(
-            "There is no real account to look at: runs of this home go to the stand-in.",
-            code="NOT_PAYING",
-            fix="Set CATALOG3D_TRIPO__API_KEY; `catalog3d doctor` alone needs no key.",
-        )
-    known = _unfinished(catalog, lost_too=not new)
-    check_id = check_of(known.brief) if known else f"{catalog.clock.now():%Y%m%d-%H%M%S}-{secrets.token_hex(3)}"
-    brief = known.brief if known else check_brief(check_id, catalog.rules.tripo.model)
-    return Offer(check_id=check_id, brief=brief, price=price_of(brief), known=known)
-
-
 async def perform(catalog: OpenCatalog, offer: Offer, patience: Patience) -> Evidence:
     """Order the model, or go on with it; watch what the account does; say what was seen.
 
     Raises:
-        RunError: NO_CREDITS, KEY_REFUSED, OVER_BUDGET and the like: nothing was bought.
+        RunError: NO_CREDITS, KEY_REFUSED and the like: nothing was bought.
+        ProductError: OVER_BUDGET, or the provider refused it: nothing was bought.
         SubmissionUnknown: Nobody knows what became of the request: parked, and not sent again.
     """
     key = catalog.settings.tripo_key
@@ -146,12 +102,6 @@ async def perform(catalog: OpenCatalog, offer: Offer, patience: Patience) -> Evi
         key_fingerprint=key_fingerprint(key),
         facts=facts,
     )
-
-
-def evidence_files(catalog: OpenCatalog, check_id: str) -> tuple[Path, Path]:
-    """(JSON, page); the JSON is written last, so that it says that a check is complete."""
-    stem = catalog.home.reports / f"doctor-{check_id}"
-    return stem.with_suffix(".json"), stem.with_suffix(".md")
 
 
 def write_evidence(catalog: OpenCatalog, evidence: Evidence, text: str) -> tuple[Path, Path]:
@@ -289,30 +239,6 @@ async def _give_back(context: RunContext, lease: Lease, error: ProductError | Ru
         code=error.code,
         message=error.message,
     )
-
-
-def _unfinished(catalog: OpenCatalog, *, lost_too: bool) -> Generation | None:
-    """A check that was interrupted: its task is open, or ended lately without evidence.
-
-    Args:
-        lost_too: Also one whose order got no answer.
-    """
-    now = catalog.clock.now()
-    ours = [
-        generation
-        for generation in catalog.registry.ledger.outcomes(catalog.realm).values()
-        if check_of(generation.brief)
-    ]
-    waiting = [one for one in ours if one.is_open and (lost_too or one.state is not LedgerState.UNKNOWN)]
-    ended = [
-        generation
-        for generation in ours
-        if generation.outcome in (Outcome.SUCCESS, Outcome.FAILED)
-        and generation.settled_at is not None
-        and now - generation.settled_at < FORGOTTEN_AFTER
-        and not evidence_files(catalog, check_of(generation.brief))[0].exists()
-    ]
-    return next(iter(sorted(waiting or ended, key=lambda generation: generation.id)), None)
 
 
 def _nothing_planned() -> Planned:
