@@ -35,6 +35,22 @@ def catalog_name(home: Home, settings: Settings, store: ObjectStore) -> str:
     return f"{home.catalog}:{settings.catalog or _library_id(home, store)}"
 
 
+def name_without_asking(home: Home, settings: Settings) -> str:
+    """The name as far as this machine knows it: of a library that was never opened here it is "", as good as unknown."""
+    if not settings.registry_url:
+        return home.catalog
+    known = settings.catalog or _last_id(home.inner / "catalog-id")
+    return f"{home.catalog}:{known}" if known else ""
+
+
+def _last_id(file: Path) -> str:
+    try:
+        known = file.read_text(encoding="utf-8").partition(" ")[0]
+    except (OSError, UnicodeDecodeError):
+        return ""
+    return known if _ID.fullmatch(known) else ""
+
+
 def _library_id(home: Home, store: ObjectStore) -> str:
     remembered, place = home.inner / "catalog-id", store.location(ID_KEY)
     known = _remembered(remembered, place)

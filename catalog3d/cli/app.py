@@ -7,6 +7,7 @@ import typer
 from catalog3d import __version__
 from catalog3d.cli.check import check
 from catalog3d.cli.decide import approve, reject
+from catalog3d.cli.doctor import doctor
 from catalog3d.cli.entry import main
 from catalog3d.cli.init import init
 from catalog3d.cli.inspect import inspect
@@ -30,7 +31,7 @@ app = typer.Typer(
 )
 
 for command in (
-    init, check, run, rerun, retake, status, approve, reject, resolve, inspect, sync, recover, standin, up,
+    init, check, run, rerun, retake, status, approve, reject, resolve, inspect, sync, recover, doctor, standin, up,
 ):  # fmt: skip
     app.command(command.__name__)(command)
 

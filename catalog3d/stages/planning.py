@@ -12,6 +12,7 @@ from typing import Any
 
 from catalog3d.adapters.registry.catalog import Change, Standing
 from catalog3d.adapters.registry.runs import RunSku
+from catalog3d.diagnosis.account_check import check_of
 from catalog3d.errors import RunError
 from catalog3d.funds import Fit, waits
 from catalog3d.ledger import Generation
@@ -35,7 +36,7 @@ class Planned:
     """A sheet, read and planned.
 
     Attributes:
-        first_of_realm: Whether the registry has no generation at all of who makes the models now.
+        first_of_realm: Whether the registry has no product's generation at all of who makes the models now.
         seen: SKU -> the revision of its standing that the plan was made from.
         notes: Sentences for whoever reads the run, such as who waits for money.
         counts: How many SKUs of the sheet stand where, selected or not.
@@ -74,10 +75,15 @@ def make_plan(catalog: OpenCatalog, request: RunRequest, progress: Callable[[], 
     return Planned(
         reading=reading,
         plan=in_order(items, request, known, now=catalog.clock.now()),
-        first_of_realm=not outcomes,
+        first_of_realm=_nothing_made(outcomes),
         seen={sku: standing.revision for sku, standing in standings.items()},
         counts=dict(Counter(item.status for item in items)),
     )
+
+
+def _nothing_made(outcomes: Mapping[str, Generation]) -> bool:
+    """Whether no product was ever ordered: a check of the account (`doctor --live`) proves no registry right."""
+    return all(check_of(generation.brief) for generation in outcomes.values())
 
 
 def start_run(catalog: OpenCatalog, request: RunRequest, run_id: str) -> Planned:
