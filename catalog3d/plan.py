@@ -20,6 +20,9 @@ from catalog3d.status import Stage, Status
 DOUBTS = frozenset({"PROPORTION_MISMATCH", "DEGENERATE_SHAPE"})
 """Warnings that want a person before anything else: the model may show something other than the product."""
 
+LOOKED_FOR = "SUBMISSION_UNKNOWN"
+"""The reason of an order that got no answer."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Known:
@@ -201,7 +204,7 @@ def _plan_changed(ready: PlanItem, known: Known, terms: Terms) -> PlanItem:
         if not wanted and not begun:
             return stale
         if generation.state is LedgerState.UNKNOWN:
-            return _parked(ready)
+            return _parked(ready, terms.price if wanted else Decimal(0))
         return replace(stale, do=True, stage=Stage.GENERATE_MODEL)
     return replace(stale, do=True, stage=ready.stage, credits=terms.price) if wanted else stale
 
@@ -211,7 +214,7 @@ def _plan_without_model(ready: PlanItem, known: Known, terms: Terms) -> PlanItem
     if generation is None or _unsent(generation):
         return replace(ready, status=Status.READY, credits=terms.price)
     if generation.state is LedgerState.UNKNOWN:
-        return _parked(ready)
+        return _parked(ready, terms.price)
     if _in_hand(generation):
         return replace(ready, stage=Stage.GENERATE_MODEL)
     reason = generation.error_code or "TASK_FAILED"
@@ -239,10 +242,13 @@ def _retried_by_itself(generation: Generation | None) -> bool:
     return generation is not None and may_try_again(generation)
 
 
-def _parked(ready: PlanItem) -> PlanItem:
+def _parked(ready: PlanItem, price: Decimal) -> PlanItem:
+    """An order without an answer, at the price of sending it again: billed only if the first surely made nothing."""
     message = "A paid request got no answer: it is looked for, and sent again only if it surely made nothing."
+    if price:
+        message += f" Only then it costs {price} credits."
     return replace(
-        ready, status=Status.FAILED, stage=Stage.GENERATE_MODEL, reason="SUBMISSION_UNKNOWN", message=message
+        ready, status=Status.FAILED, stage=Stage.GENERATE_MODEL, reason=LOOKED_FOR, message=message, credits=price
     )
 
 

@@ -25,6 +25,7 @@ from catalog3d.errors import RunError, TransientError
 from catalog3d.home import Home, find_home
 from catalog3d.library import Library
 from catalog3d.lookup import LookupRules
+from catalog3d.plan import LOOKED_FOR
 from catalog3d.request import RunRequest
 from catalog3d.rules import load_rules
 from catalog3d.settings import given_home, key_fingerprint, load_settings, realm_of
@@ -133,7 +134,7 @@ async def open_run(
             link=link,
             keeper=keeper,
             balance=balance,
-            lookups=Lookups(rules=_lookup_rules(catalog)),
+            lookups=Lookups(rules=lookup_rules_of(catalog)),
         )
         stack.push_async_callback(context.lookups.close)
         context.work.update(_work_of(catalog, planned))
@@ -158,7 +159,7 @@ def _work_of(catalog: OpenCatalog, planned: Planned) -> dict[str, SkuWork]:
 
 def _require_wallet(planned: Planned, balance: Decimal | None) -> None:
     """Stop before anything is uploaded when the wallet cannot pay for a single model of the plan."""
-    prices = [item.credits for item in planned.plan.todo if item.credits > 0]
+    prices = [item.credits for item in planned.plan.todo if item.credits > 0 and item.reason != LOOKED_FOR]
     if prices and len(prices) == len(planned.plan.todo) and balance is not None and balance < min(prices):
         raise RunError(
             f"The Tripo wallet holds {balance} credits, and the cheapest model of this run costs {min(prices)}.",
@@ -186,7 +187,7 @@ def caps_of(catalog: OpenCatalog, request: RunRequest) -> Caps:
     return Caps(run=request.budget if request.budget is not None else budget.run, day=budget.day)
 
 
-def _lookup_rules(catalog: OpenCatalog) -> LookupRules:
+def lookup_rules_of(catalog: OpenCatalog) -> LookupRules:
     if catalog.generator_name == "standin":
         return LookupRules().scaled(StandinConfig(state=catalog.home.work).time_scale)
     return catalog.settings.tripo.lookup_rules

@@ -104,7 +104,7 @@ class ScriptedTripo:
         await asyncio.sleep(takes_s)
         if number in self.lost_answers:
             raise SubmissionUnknown("no answer")
-        return Submitted(task_id=task_id, server_date=self.server_now())
+        return Submitted(task_id=task_id, server_date=self.made[task_id].created_at)
 
     def server_now(self) -> datetime:
         passed_s = (time.monotonic() - self._began) * 3600 * self.hours_a_second
@@ -232,7 +232,7 @@ async def a_run(
             slots={"H": slots, "P": slots, "processing": slots},
         ),
         keeper=NoKeeper(),
-        lookups=Lookups(rules=lookup_rules),
+        lookups=Lookups(rules=lookup_rules, elapsed_s=lambda: tripo.server_now().timestamp()),
     )  # fmt: skip
     record_run(catalog, context.request, Planned(reading=context.reading, plan=context.plan), run_id)
     for sku, product in products.items():
