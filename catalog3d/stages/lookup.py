@@ -161,6 +161,7 @@ async def _read_details(context: RunContext, wanted: Collection[str], others: Co
     lookups = context.lookups
     if len(lookups.details) > _DETAILS_KEPT:
         lookups.details.clear()
+        lookups.asked.clear()
     further = sorted(set(others) - lookups.asked)[:OTHERS_READ]
     lookups.details |= await details_of(context.link.clients, {*wanted, *further} - lookups.details.keys())
     lookups.asked.update(further)
