@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 from enum import StrEnum
 
-from catalog3d.plan import Plan, PlanItem
+from catalog3d.plan import LOOKED_FOR, Plan, PlanItem
 from catalog3d.status import HAS_MODEL, Status
 from catalog3d.wording import credits_text, plural
 
@@ -102,7 +102,7 @@ def fit(plan: Plan, funds: Funds) -> Fit:
     waiting: dict[str, Purse] = {}
     missing = _missing(prices, funds)
     for item in plan.items:
-        if not (item.do and item.credits):
+        if not (item.do and item.credits) or item.reason == LOOKED_FOR:
             items.append(item)
             continue
         if item.price_group not in decided:

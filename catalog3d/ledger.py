@@ -54,6 +54,11 @@ SLOT_STATES = frozenset({LedgerState.SENDING, LedgerState.SUBMITTED, LedgerState
 """What may be running at the provider, so it counts against the account's slots."""
 
 
+PROVEN_ABSENT = "PROVEN_ABSENT"
+RESUBMITTED = "RESUBMITTED"
+CLOSED_AS_NOTHING = (PROVEN_ABSENT, RESUBMITTED)
+"""Why a request without an answer was closed: its task was proven absent, or a person said that there is none."""
+
 WORTH_ANOTHER_TRY: dict[str, int] = {
     "TASK_EXPIRED": 2,  # it waited too long in the provider's queue (SDK 1.0.0; before v3's 2018)
     "TRIPO_2018": 1,  # by one source too complex, by another the queue's time ran out: once may help
@@ -142,8 +147,10 @@ class Lease:
 
     Attributes:
         fence: Grows with every take-over: a holder that slept fails its next transition.
+        sole: Whether whoever held it before surely does nothing more; a paused program may still wake up.
     """
 
     generation_id: int
     fence: int
     holder: str
+    sole: bool = False

@@ -7,9 +7,11 @@ only if it surely made nothing. `docs/spend-safety.md` lists what that rests on.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from decimal import Decimal
 from enum import StrEnum
 
 from catalog3d.ports import TaskDetail, UsageRow
@@ -19,6 +21,9 @@ WINDOW = timedelta(minutes=10)
 
 CLOCK_GRAIN = timedelta(seconds=2)
 """The provider's clock is known from `Date` headers, which count whole seconds."""
+
+SAME_MOMENT = timedelta(minutes=2)
+"""How far the usage and an answer may differ about when a task was made: an answer is waited for 120 s."""
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
 
@@ -80,12 +85,15 @@ class Scan:
     Attributes:
         began_at, ended_at: When its first page was asked for and its last had come.
         whole: Whether surely no row was missed.
+        began_s, ended_s: The same by our own clock.
     """
 
     began_at: datetime
     ended_at: datetime
     rows: Mapping[str, UsageRow]
     whole: bool
+    began_s: float = 0.0
+    ended_s: float = 0.0
 
 
 class Fit(StrEnum):
@@ -127,25 +135,33 @@ def first_made(tasks: Iterable[TaskDetail]) -> tuple[TaskDetail, ...]:
 
 
 def proven_absent(
-    sent: Sent, scans: Sequence[Scan], witnesses: Mapping[str, datetime], rules: LookupRules, *, running_shown: bool
+    sent: Sent,
+    scans: Sequence[Scan],
+    witnesses: Mapping[str, datetime],
+    rules: LookupRules,
+    *,
+    running_shown: bool,
+    not_before_s: float,
 ) -> bool:
     """Whether readings prove that a request made nothing, given that none of their rows could be it.
 
     Two whole readings, long enough after the request and apart from each other, both showing a *witness*: a task of
     ours that was accepted after the request was given up. So the usage is known to show what is as new as that.
     While no running task of ours was ever seen in it, one that the request made could be hidden until it ends, so
-    the readings must come later than that.
+    the readings must come later than that. A witness counts only where the usage dates it as its answer did: else the
+    two tell time by different clocks, and a task of ours could lie where nobody looked.
 
     Args:
         witnesses: Task id -> when the provider accepted it.
         running_shown: Whether the usage was ever seen to list a task of ours while it ran.
+        not_before_s: The earliest moment for such a reading by our own clock, whatever the provider's says.
     """
     from_then = provable_from(sent, rules, running_shown=running_shown)
-    usable = [scan for scan in scans if scan.whole and scan.began_at >= from_then]
-    later = later_than(sent, witnesses)
+    usable = [scan for scan in scans if scan.whole and scan.began_at >= from_then and scan.began_s >= not_before_s]
     return any(
         second.began_at - first.ended_at >= timedelta(seconds=rules.apart_s)
-        and later & first.rows.keys() & second.rows.keys()
+        and second.began_s - first.ended_s >= rules.apart_s
+        and _witnessed(sent, first, witnesses) & _witnessed(sent, second, witnesses)
         for place, first in enumerate(usable)
         for second in usable[place + 1 :]
     )
@@ -160,6 +176,16 @@ def provable_from(sent: Sent, rules: LookupRules, *, running_shown: bool) -> dat
 def later_than(sent: Sent, witnesses: Mapping[str, datetime]) -> set[str]:
     """Tasks that were surely accepted after a request was given up."""
     return {task_id for task_id, accepted_at in witnesses.items() if accepted_at > sent.given_up_at + CLOCK_GRAIN}
+
+
+def _witnessed(sent: Sent, scan: Scan, witnesses: Mapping[str, datetime]) -> set[str]:
+    """The witnesses that a reading shows, dated by it as their answers were."""
+    return {
+        task_id
+        for task_id in later_than(sent, witnesses) & scan.rows.keys()
+        if (dated := scan.rows[task_id].created_at) is None
+        or (abs(dated - witnesses[task_id]) <= SAME_MOMENT and dated > sent.given_up_at)
+    }
 
 
 def claims(sent: Sent, task: TaskDetail) -> bool:
@@ -187,6 +213,8 @@ def goes_back_to(rows: Sequence[UsageRow], horizon: datetime) -> bool:
 
 def _seed(sent: Sent, task: TaskDetail) -> _Word:
     said = task.echo.get("model_seed", "").strip()
+    if _NUMBER.fullmatch(said):
+        return _Word.AGREES if Decimal(said) == sent.model_seed else _Word.DIFFERS
     return _agreement(said, str(sent.model_seed))
 
 
@@ -226,5 +254,7 @@ def _agreement(said: str, ours: str) -> _Word:
         return _Word.SILENT
     return _Word.AGREES if said == ours else _Word.DIFFERS
 
+
+_NUMBER = re.compile(r"[+-]?\d{1,30}(\.\d{0,30})?([eE][+-]?\d{1,2})?", re.ASCII)
 
 _INPUTS = frozenset({"input", "inputs", "file", "files"})

@@ -23,6 +23,9 @@ from catalog3d.status import Stage, Status
 DOUBTS = frozenset({"PROPORTION_MISMATCH", "DEGENERATE_SHAPE"})
 """Warnings that want a person before anything else: the model may show something other than the product."""
 
+LOOKED_FOR = "SUBMISSION_UNKNOWN"
+"""The reason of an order that got no answer."""
+
 
 @dataclass(frozen=True, kw_only=True)
 class Known:
@@ -243,7 +246,7 @@ def _plan_retake(resting: PlanItem, known: Known, retake: Retake, terms: Terms) 
     going_on = replace(resting, do=True, stage=Stage.GENERATE_MODEL, reason="", message="", retake=retake)
     if generation is not None and _in_hand(generation):
         if generation.state is LedgerState.UNKNOWN:
-            return _parked(going_on)
+            return _parked(going_on, terms.price if terms.request.retake else Decimal(0))
         return replace(going_on, why=f"the retake of V{retake.version} is paid for already")
     if terms.request.retake:
         why = f"retake of V{retake.version}, another model from the same photo"
@@ -268,7 +271,7 @@ def _plan_changed(ready: PlanItem, known: Known, terms: Terms) -> PlanItem:
         if not wanted and not begun:
             return stale
         if generation.state is LedgerState.UNKNOWN:
-            return _parked(ready)
+            return _parked(ready, terms.price if wanted else Decimal(0))
         why = f"stale ({reason}), and the new model is paid for already"
         return replace(stale, do=True, stage=Stage.GENERATE_MODEL, why=why, retake=retake)
     if not wanted:
@@ -283,7 +286,7 @@ def _plan_without_model(ready: PlanItem, known: Known, terms: Terms) -> PlanItem
     if generation is None or _unsent(generation):
         return replace(ready, status=Status.READY, credits=terms.price, why="no model yet")
     if generation.state is LedgerState.UNKNOWN:
-        return _parked(ready)
+        return _parked(ready, terms.price)
     if _in_hand(generation):
         return replace(ready, stage=Stage.GENERATE_MODEL, why=_why_paid(known, generation))
     reason = generation.error_code or "TASK_FAILED"
@@ -322,15 +325,19 @@ def _retried_by_itself(generation: Generation | None) -> bool:
     return generation is not None and may_try_again(generation)
 
 
-def _parked(ready: PlanItem) -> PlanItem:
+def _parked(ready: PlanItem, price: Decimal) -> PlanItem:
+    """An order without an answer, at the price of sending it again: billed only if the first surely made nothing."""
     message = "A paid request got no answer: it is looked for, and sent again only if it surely made nothing."
+    if price:
+        message += f" Only then it costs {price} credits."
     return replace(
         ready,
         status=Status.FAILED,
         stage=Stage.GENERATE_MODEL,
-        reason="SUBMISSION_UNKNOWN",
+        reason=LOOKED_FOR,
         message=message,
-        why="its answer is looked for",
+        credits=price,
+        why="its answer is looked for, and only if nothing was made it is sent again",
     )
 
 

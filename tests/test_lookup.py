@@ -50,8 +50,10 @@ def minutes(number: float) -> datetime:
 
 
 def a_scan(at: datetime, *task_ids: str, whole: bool = True) -> Scan:
-    rows = {task_id: a_row(task_id) for task_id in task_ids}
-    return Scan(began_at=at, ended_at=at + timedelta(seconds=1), rows=rows, whole=whole)
+    rows = {task_id: a_row(task_id, minutes(3)) for task_id in task_ids}
+    own_s = (at - NOON).total_seconds()
+    ended_at = at + timedelta(seconds=1)
+    return Scan(began_at=at, ended_at=ended_at, rows=rows, whole=whole, began_s=own_s, ended_s=own_s + 1)
 
 
 def a_row(task_id: str, created_at: datetime | None = NOON) -> UsageRow:
@@ -71,6 +73,7 @@ def a_row(task_id: str, created_at: datetime | None = NOON) -> UsageRow:
         pytest.param(a_task(type=""), Fit.OURS, id="no type is told"),
         pytest.param(a_task(type="text_to_model"), Fit.OURS, id="the type of the documentation's sample"),
         pytest.param(a_task(created_at=None), Fit.OURS, id="no time is told"),
+        pytest.param(echoing(model_seed="77.0", input=None), Fit.OURS, id="the seed agrees as a number"),
         pytest.param(echoing(model_seed="78"), Fit.UNSURE, id="our token under another seed"),
         pytest.param(echoing(input="file_other"), Fit.UNSURE, id="our seed under another token"),
         pytest.param(echoing(model="v2.5-20250123"), Fit.UNSURE, id="our seed and token with another model"),
@@ -173,7 +176,20 @@ PROOF = [a_scan(minutes(6), "w"), a_scan(minutes(7), "w")]
 def test_what_proves_that_a_request_made_nothing(
     scans: list[Scan], witnesses: dict[str, datetime], *, running_shown: bool, expected: bool
 ) -> None:
-    assert proven_absent(SENT, scans, witnesses, RULES, running_shown=running_shown) is expected
+    assert proven_absent(SENT, scans, witnesses, RULES, running_shown=running_shown, not_before_s=0) is expected
+
+
+def test_a_witness_that_the_usage_dates_by_another_clock_proves_nothing() -> None:
+    eight = [replace(scan, rows={"w": a_row("w", minutes(8 * 60 + 3))}) for scan in PROOF]
+    assert not proven_absent(SENT, eight, WITNESS, RULES, running_shown=True, not_before_s=0)
+    silent = [replace(scan, rows={"w": a_row("w", None)}) for scan in PROOF]
+    assert proven_absent(SENT, silent, WITNESS, RULES, running_shown=True, not_before_s=0)
+
+
+def test_a_jump_of_the_providers_clock_shortens_no_wait() -> None:
+    assert not proven_absent(SENT, PROOF, WITNESS, RULES, running_shown=True, not_before_s=6 * 60 + 1)
+    at_once = [replace(scan, began_s=500, ended_s=500) for scan in PROOF]
+    assert not proven_absent(SENT, at_once, WITNESS, RULES, running_shown=True, not_before_s=0)
 
 
 def test_a_page_follows_where_its_first_rows_are_the_last_of_the_page_before() -> None:

@@ -57,11 +57,12 @@ def test_a_running_task_is_waited_for_and_not_paid_again() -> None:
     assert (item.do, item.credits) == (True, Decimal(0))
 
 
-def test_an_unanswered_submission_is_looked_for_and_costs_nothing_whatever_is_asked() -> None:
+def test_an_unanswered_submission_is_looked_for_and_billed_only_if_it_made_nothing() -> None:
     unknown = a_generation(state=LedgerState.UNKNOWN, outcome=None)
     item = planned(Known(brief=a_brief(), generation=unknown), failed=True, only=("CH123",))
     assert (item.do, item.status, item.reason) == (True, Status.FAILED, "SUBMISSION_UNKNOWN")
-    assert (item.stage, item.credits) == (Stage.GENERATE_MODEL, Decimal(0))
+    assert (item.stage, item.credits) == (Stage.GENERATE_MODEL, Decimal(30))
+    assert "surely made nothing. Only then it costs 30 credits." in item.message
 
 
 def test_a_request_that_was_never_sent_is_priced_like_a_new_one() -> None:
@@ -129,7 +130,8 @@ def test_an_order_without_an_answer_is_parked_also_for_a_product_that_has_a_mode
     unknown = a_generation(a_brief("b"), id=2, state=LedgerState.UNKNOWN, outcome=None)
     changed = finished(brief=a_brief("b"), generation=unknown, ordered=2)
     assert (planned(changed).status, planned(changed).reason) == (Status.FAILED, "SUBMISSION_UNKNOWN")
-    assert planned(changed, stale=True).credits == 0
+    assert planned(changed).credits == 0
+    assert planned(changed, stale=True).credits == 30  # so that it may be sent again once it is proven absent
     assert planned(replace(changed, ordered=1)).status is Status.STALE
 
 
@@ -222,10 +224,11 @@ def test_a_retake_that_was_ordered_goes_on_in_any_run_for_nothing(paid: Any) -> 
         assert (item.do, item.stage, item.credits, item.retake) == (True, Stage.GENERATE_MODEL, Decimal(0), wish())
 
 
-def test_a_retake_without_an_answer_is_looked_for_and_costs_nothing() -> None:
+def test_a_retake_without_an_answer_is_looked_for_at_the_price_of_asking_again() -> None:
     unknown = a_generation(id=2, attempt=2, state=LedgerState.UNKNOWN, outcome=None)
     item = planned(asked_again(unknown), retake=True, only=("CH123",))
-    assert (item.do, item.credits, item.reason) == (True, Decimal(0), "SUBMISSION_UNKNOWN")
+    assert (item.do, item.credits, item.reason) == (True, Decimal(30), "SUBMISSION_UNKNOWN")
+    assert planned(asked_again(unknown)).credits == 0
 
 
 def test_a_retake_that_failed_leaves_the_product_where_it_stands_and_says_why() -> None:

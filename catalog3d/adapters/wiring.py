@@ -137,7 +137,7 @@ async def open_run(
             link=link,
             keeper=keeper,
             balance=balance,
-            lookups=Lookups(rules=_lookup_rules(catalog)),
+            lookups=Lookups(rules=lookup_rules_of(catalog)),
             notes=list(planned.notes),
         )
         stack.push_async_callback(context.lookups.close)
@@ -176,7 +176,7 @@ def _holders(home: Home) -> HolderFiles:
     return HolderFiles(home.shared / "holders")
 
 
-def _lookup_rules(catalog: OpenCatalog) -> LookupRules:
+def lookup_rules_of(catalog: OpenCatalog) -> LookupRules:
     if catalog.generator_name == "standin":
         return LookupRules().scaled(StandinConfig(state=catalog.home.work).time_scale)
     return catalog.settings.tripo.lookup_rules

@@ -10,7 +10,7 @@ from typing import Annotated
 import typer
 from rich.markup import escape
 
-from catalog3d.adapters.wiring import open_catalog, open_generator
+from catalog3d.adapters.wiring import lookup_rules_of, open_catalog, open_generator
 from catalog3d.cli.errors import console, print_json, sentence_on_error
 from catalog3d.errors import RunError
 from catalog3d.stages.context import OpenCatalog
@@ -26,6 +26,9 @@ def resolve(
     adopt: Annotated[str, typer.Option(help="Its task in the Tripo account: fetched by the next run, free.")] = "",
     resubmit: Annotated[
         bool, typer.Option("--resubmit", help="It made nothing: the next run orders, and pays, anew.")
+    ] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="With --resubmit: although it is early, or tasks may be it. May pay twice.")
     ] = False,
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")] = False,
 ) -> None:
@@ -44,16 +47,17 @@ def resolve(
                 fix="Add --adopt TASK_ID, or --resubmit if the account has no such task.",
             )
         with open_catalog(Path.cwd(), offline=True) as catalog:
-            done = asyncio.run(_resolve(catalog, sku, adopt))
+            done = asyncio.run(_resolve(catalog, sku, adopt, force=force))
         if json_:
             print_json({"sku": sku, "state": done.generation.state.value, "task_id": done.generation.task_id})
         else:
             console().print(escape(done.sentence), soft_wrap=True)
 
 
-async def _resolve(catalog: OpenCatalog, sku: str, task_id: str) -> Resolution:
+async def _resolve(catalog: OpenCatalog, sku: str, task_id: str, *, force: bool) -> Resolution:
     person = getpass.getuser()
     async with open_generator(catalog) as (link, _balance):
         if task_id:
             return await adopt_task(catalog, link, sku, task_id, person=person)
-        return await close_request(catalog, link, sku, person=person)
+        rules = lookup_rules_of(catalog)
+        return await close_request(catalog, link, sku, person=person, rules=rules, force=force)

@@ -33,7 +33,7 @@ from catalog3d.retake import Retake
 from catalog3d.rules import Rules
 from catalog3d.settings import Settings
 from catalog3d.stages.lines import Lines
-from catalog3d.stages.open_lookups import Lookups
+from catalog3d.stages.open_lookups import Lookups, elapsed_s
 from catalog3d.stages.slots import Slots
 from catalog3d.status import Stage, Status
 from catalog3d.stop_rules import Charge, Judged
@@ -193,6 +193,8 @@ class RunContext:
         lookups: Requests without an answer that are looked for in the account.
         ordered: SKUs that are through generate_model, however it ended.
         answers: Generation id -> an answer that the registry could not be told yet.
+        holding: Generations whose lease this run holds.
+        elapsed_s: A clock that counts sleep too.
     """
 
     run_id: str
@@ -223,6 +225,8 @@ class RunContext:
     lookups: Lookups = field(default_factory=Lookups)
     ordered: set[str] = field(default_factory=set)
     answers: dict[int, Submitted] = field(default_factory=dict)
+    holding: set[int] = field(default_factory=set)
+    elapsed_s: Callable[[], float] = elapsed_s
     brief_locks: dict[str, asyncio.Lock] = field(default_factory=lambda: defaultdict(asyncio.Lock))
     slot_freed: asyncio.Condition = field(default_factory=asyncio.Condition)
     stopping: asyncio.Event = field(default_factory=asyncio.Event)

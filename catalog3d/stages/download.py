@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
-from catalog3d.errors import ProductError, TransientError, UrlExpiredError
+from catalog3d.errors import NeedsPersonError, ProductError, TransientError, UrlExpiredError
 from catalog3d.ledger import Generation, Lease
-from catalog3d.ports import Downloaded
+from catalog3d.ports import Downloaded, TaskDetail
 from catalog3d.stages.context import RunContext
 from catalog3d.stages.leases import held
+from catalog3d.stages.usage import details_of
 
 # Tripo's own cap for models is 150 to 200 MB (v3 docs and migration guide, 2026); a larger answer is not a model.
 MAX_MODEL_BYTES = 200_000_000
@@ -53,7 +54,7 @@ async def _download(context: RunContext, generation: Generation, target: Path) -
     target.parent.mkdir(parents=True, exist_ok=True)
     last: TransientError | None = None
     for attempt in range(_TRIES):
-        detail = await context.link.client_of(generation).task(generation.task_id)
+        detail = await _task(context, generation)
         if not detail.model_url:
             raise ProductError(
                 "The provider says the model is finished but gives no file for it.",
@@ -69,6 +70,17 @@ async def _download(context: RunContext, generation: Generation, target: Path) -
             last = error
             await asyncio.sleep(min(10.0, error.retry_after_s or 0.5 * 2**attempt))
     raise last or TransientError("The model could not be fetched.")
+
+
+async def _task(context: RunContext, generation: Generation) -> TaskDetail:
+    """The finished task, by the key that made it, or by any other of ours that sees it."""
+    try:
+        return await context.link.client_of(generation).task(generation.task_id)
+    except NeedsPersonError:
+        found = await details_of(context.link.clients, [generation.task_id])
+        if generation.task_id not in found:
+            raise
+        return found[generation.task_id]
 
 
 def _fetch(context: RunContext, generation: Generation, target: Path) -> None:

@@ -154,6 +154,8 @@ async def _withdraw(context: RunContext, generation: Generation, lease: Lease, e
     current = await surely(context, ledger.get, lease.generation_id)
     if current.state not in (LedgerState.INTENT, LedgerState.SENDING) or generation.id in context.answers:
         return
+    if current.lease_fence != lease.fence:
+        return  # another worker's now
     refused = current.state is LedgerState.SENDING and isinstance(error, ProductError)
     if refused and isinstance(error, ProductError):
         context.refused[generation.digest] = (copy(error), generation)

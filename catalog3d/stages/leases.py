@@ -107,18 +107,18 @@ async def held(context: RunContext, generation_id: int, sku: str) -> AsyncIterat
 async def take_over(context: RunContext, generation_id: int) -> AsyncIterator[Lease | None]:
     """Hold the lease of a generation if nobody has it, or its holder surely lives no more; else None."""
     ledger = context.catalog.registry.ledger
-    lease = await context.record(ledger.take_lease, generation_id, context.holder)
-    if lease is None:
-        holder = await context.record(ledger.lease_holder, generation_id)
-        if await _lives(context, holder) is False:
-            lease = await context.record(ledger.take_lease, generation_id, context.holder, instead_of=holder)
+    holder = await context.record(ledger.lease_holder, generation_id)
+    gone = holder if holder and await _lives(context, holder) is False else ""
+    lease = await context.record(ledger.take_lease, generation_id, context.holder, instead_of=gone)
     if lease is None:
         yield None
         return
     context.keeper.keep(lease)
+    context.holding.add(generation_id)
     try:
         yield lease
     finally:
+        context.holding.discard(generation_id)
         context.keeper.forget(lease)
         await asyncio.shield(_drop(context, lease))
 

@@ -6,12 +6,14 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from datetime import timedelta
 from decimal import Decimal
 
-from catalog3d.errors import Catalog3DError, NeedsPersonError, SubmissionUnknown
+from catalog3d.adapters.registry.ledger import LEASE_S
+from catalog3d.errors import Catalog3DError, NeedsPersonError, RunError, SubmissionUnknown, TransientError
 from catalog3d.ledger import Generation, Lease, LedgerState, Outcome
 from catalog3d.ports import TaskDetail, TaskState
-from catalog3d.stages.context import RunContext
+from catalog3d.stages.context import RunContext, Watcher
 from catalog3d.stages.early_stops import note_settled
 from catalog3d.stages.leases import take_over
 from catalog3d.stages.lookup import looked_up
@@ -69,7 +71,7 @@ async def _tend(context: RunContext) -> None:
             try:
                 ledger = context.catalog.registry.ledger
                 for generation in await context.record(ledger.open_tasks, context.catalog.realm):
-                    if generation.id not in tended and generation.id not in parked:
+                    if generation.id not in tended and generation.id not in parked | context.holding:
                         tended[generation.id] = asyncio.create_task(_tend_one(context, generation, parked))
             except Catalog3DError as error:
                 log.warning("Open tasks could not be looked up: %s", error)
@@ -110,14 +112,20 @@ async def settle_cut_off(context: RunContext, generation: Generation, lease: Lea
         await surely(context, ledger.submitted, lease, answer)
         del context.answers[generation.id]
         return
-    now = context.link.client.server_now()
-    await surely(context, ledger.park, lease, SubmissionUnknown.default_code, CUT_OFF, given_up_at=now)
+    given_up_at = context.link.client.server_now()
+    if not lease.sole:  # its worker may only have been paused, and send it yet
+        given_up_at += timedelta(seconds=LEASE_S)
+    await surely(context, ledger.park, lease, SubmissionUnknown.default_code, CUT_OFF, given_up_at=given_up_at)
 
 
 async def _detail(context: RunContext, generation: Generation) -> TaskDetail:
+    asked = context.link.watcher_of(generation)
     try:
-        return await context.link.watcher_of(generation).wait(generation.task_id)
+        return await asked.wait(generation.task_id)
     except NeedsPersonError as error:
+        other = await _watcher_that_sees(context, generation, asked) if error.code == "TASK_LOST" else None
+        if other is not None:
+            return await other.wait(generation.task_id)
         ours = {context.link.key_fingerprint, *context.link.earlier}
         if error.code != "TASK_LOST" or generation.key_fingerprint in ours:
             raise
@@ -127,6 +135,20 @@ async def _detail(context: RunContext, generation: Generation) -> TaskDetail:
             fix="Add the former key to CATALOG3D_TRIPO__PREVIOUS_API_KEYS, then run again: nothing is paid again.",
             details={"task_id": generation.task_id, "key": generation.key_fingerprint, "host": generation.base_url},
         ) from error
+
+
+async def _watcher_that_sees(context: RunContext, generation: Generation, asked: Watcher) -> Watcher | None:
+    """Whichever of our other keys sees a task: it may have been sent with another one than was written down."""
+    link = context.link
+    for client, watcher in ((link.client, link.watcher), *link.earlier.values()):
+        if watcher is asked:
+            continue
+        try:
+            if generation.task_id in await client.tasks([generation.task_id]):
+                return watcher
+        except (RunError, TransientError) as error:
+            log.warning("The task %s could not be asked for with another key: %s", generation.task_id, error)
+    return None
 
 
 def _failure(detail: TaskDetail) -> tuple[str, str]:

@@ -7,10 +7,12 @@ import logging
 from collections.abc import Coroutine
 from contextlib import suppress
 from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
-from catalog3d.errors import NotSentError, ProductError, RunError, SubmissionUnknown, TransientError
-from catalog3d.ledger import Generation, Lease, LedgerState
+from catalog3d.adapters.registry.ledger import LEASE_S
+from catalog3d.errors import Catalog3DError, NotSentError, ProductError, RunError, SubmissionUnknown, TransientError
+from catalog3d.ledger import Generation, Lease, LedgerState, Outcome
 from catalog3d.ports import Submitted
 from catalog3d.stages.context import RunContext
 from catalog3d.stages.telling import surely
@@ -23,6 +25,9 @@ WAIT_IS_NORMAL = frozenset({SLOTS_FULL, "RATE_LIMITED"})
 """Answers of a provider that works: they never fail a SKU."""
 MOST_TRIES = 8
 """Of requests that never left: with the pauses below that is five minutes without a connection."""
+
+_SEND_WITHIN_S = LEASE_S / 4
+"""A request that would leave later is not sent: a program that was paused so long may have been taken over."""
 
 _SLOT_WAIT_S = 1.0
 _MAX_WAIT_S = 60.0
@@ -42,7 +47,7 @@ async def order_when_free(
     while True:
         context.require_running(sku)
         try:
-            await _in_one_piece(_order(context, generation, lease, tokens))
+            await _in_one_piece(context, lease, _order(context, generation, lease, tokens))
         except NotSentError as error:
             if error.code == NO_FREE_SLOT:
                 waiting_since = waiting_since or loop.time()
@@ -63,8 +68,11 @@ async def order_when_free(
             return
 
 
-async def _in_one_piece(work: Coroutine[Any, Any, None]) -> None:
-    """Run a step that a cancellation must not cut in two: the answer to a paid request is worth the wait."""
+async def _in_one_piece(context: RunContext, lease: Lease, work: Coroutine[Any, Any, None]) -> None:
+    """Run a step that a cancellation must not cut in two: the answer to a paid request is worth the wait.
+
+    A refusal that comes meanwhile is written down here, since nobody else hears of it.
+    """
     step = asyncio.ensure_future(work)
     try:
         await asyncio.shield(step)
@@ -72,11 +80,29 @@ async def _in_one_piece(work: Coroutine[Any, Any, None]) -> None:
         await asyncio.wait([step])
         if not step.cancelled() and (error := step.exception()) is not None:
             log.warning("A request ended with %s while its run was cancelled.", error)
+            await asyncio.wait([asyncio.ensure_future(_keep_refusal(context, lease, error))])
         raise
+
+
+async def _keep_refusal(context: RunContext, lease: Lease, error: BaseException) -> None:
+    ledger = context.catalog.registry.ledger
+    if not isinstance(error, ProductError | RunError) or lease.generation_id in context.answers:
+        return
+    try:
+        current = await surely(context, ledger.get, lease.generation_id)
+        if current.state is LedgerState.SENDING and current.lease_fence == lease.fence:
+            outcome = Outcome.REFUSED if isinstance(error, ProductError) else Outcome.WITHDRAWN
+            await surely(
+                context, ledger.settle, lease, outcome, credits_consumed=Decimal(0), code=error.code,
+                message=error.message, only_from=LedgerState.SENDING,
+            )  # fmt: skip
+    except Catalog3DError:
+        log.exception("The refusal of generation %s could not be written down.", lease.generation_id)
 
 
 async def _order(context: RunContext, generation: Generation, lease: Lease, tokens: dict[str, str]) -> None:
     ledger = context.catalog.registry.ledger
+    began_s = context.elapsed_s()
     await context.record(
         ledger.start_sending,
         lease,
@@ -86,8 +112,11 @@ async def _order(context: RunContext, generation: Generation, lease: Lease, toke
         caps=context.caps,
         sent_at=context.link.client.server_now(),
         longest_task=timedelta(seconds=context.lookups.rules.unseen_after_s),
+        key_fingerprint=context.link.key_fingerprint,
+        base_url=context.link.base_url,
     )
     try:
+        _require_swift(context, began_s)
         answer = await context.link.client.submit(generation.brief, tokens, generation.model_seed)
     except NotSentError:
         await surely(context, ledger.back_to_intent, lease)
@@ -97,6 +126,12 @@ async def _order(context: RunContext, generation: Generation, lease: Lease, toke
         await surely(context, ledger.park, lease, error.code, error.message, given_up_at=now)
         raise
     await _keep(context, generation, lease, answer)
+
+
+def _require_swift(context: RunContext, began_s: float) -> None:
+    """Not sent after a pause, however long the commit before it took: somebody else may have taken it over."""
+    if context.elapsed_s() - began_s > _SEND_WITHIN_S:
+        raise NotSentError("The program was held up right before it sent this request.", code="HELD_UP")
 
 
 async def _keep(context: RunContext, generation: Generation, lease: Lease, answer: Submitted) -> None:

@@ -10,8 +10,8 @@ from decimal import Decimal
 
 from catalog3d.adapters.registry.lookups import Reconciliation
 from catalog3d.errors import Catalog3DError
-from catalog3d.ledger import Generation, LedgerState
-from catalog3d.lookup import WINDOW, Scan, claims
+from catalog3d.ledger import Generation, LedgerState, Outcome
+from catalog3d.lookup import CLOCK_GRAIN, WINDOW, Scan, claims
 from catalog3d.ports import TaskDetail
 from catalog3d.stages.context import RunContext
 from catalog3d.stages.lookup import note_orphan, sent_of
@@ -44,11 +44,12 @@ async def _reconcile(context: RunContext) -> None:
         return
     scan = await read_usage(context.link.client, since - WINDOW)
     held = await context.record(record.by_task, realm, scan.rows.keys())
+    held = {task_id: generation for task_id, generation in held.items() if not _closed_as_nothing(generation)}
     strangers = await details_of(context.link.clients, _strangers(scan, held, since))
     sent = await context.record(record.sent, realm, since - WINDOW, scan.ended_at + WINDOW)
     for task, generation in _orphans(strangers, sent):
         await note_orphan(context, task, generation.id)
-    until = scan.began_at - timedelta(seconds=context.lookups.rules.absent_after_s)
+    until = await _covered_until(context, scan)
     result = compared(scan, held, context.run_id, since, until)
     if until > since:
         await context.record(record.note_reconciliation, realm, result)
@@ -57,6 +58,19 @@ async def _reconcile(context: RunContext) -> None:
             f"The account was charged {result.charged} credits for {result.tasks} tasks of ours, and the ledger has "
             f"{result.recorded} for them: look at the usage page of the Tripo account."
         )
+
+
+async def _covered_until(context: RunContext, scan: Scan) -> datetime:
+    """Up to when a reading shows everything: not what is too new, nor what is still looked for."""
+    rules, record = context.lookups.rules, context.catalog.registry.lookups
+    lag_s = rules.absent_after_s if context.lookups.running_shown else max(rules.absent_after_s, rules.unseen_after_s)
+    until = scan.began_at - timedelta(seconds=lag_s)
+    oldest = await context.record(record.unanswered_since, context.catalog.realm)
+    return until if oldest is None else min(until, oldest - CLOCK_GRAIN)
+
+
+def _closed_as_nothing(generation: Generation) -> bool:
+    return generation.outcome is Outcome.WITHDRAWN
 
 
 def compared(

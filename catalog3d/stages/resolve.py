@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
 
 from catalog3d.adapters.registry.catalog import Change
 from catalog3d.errors import NeedsPersonError, ProductError
-from catalog3d.ledger import Generation, Lease, LedgerState, Outcome
-from catalog3d.lookup import HORIZON, Fit, fit, may_be
+from catalog3d.ledger import RESUBMITTED, Generation, Lease, LedgerState, Outcome
+from catalog3d.lookup import HORIZON, Fit, LookupRules, claims, fit, may_be, provable_from
 from catalog3d.ports import Submitted, TaskDetail
 from catalog3d.stages.context import GeneratorLink, OpenCatalog
-from catalog3d.stages.lookup import sent_of
+from catalog3d.stages.lookup import OTHERS_READ, sent_of
 from catalog3d.stages.usage import details_of, read_usage
 from catalog3d.status import Stage, Status
-
-RESUBMITTED = "RESUBMITTED"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,27 +52,34 @@ async def adopt(catalog: OpenCatalog, link: GeneratorLink, sku: str, task_id: st
     )
 
 
-async def resubmit(catalog: OpenCatalog, link: GeneratorLink, sku: str, *, person: str) -> Resolution:
+async def resubmit(
+    catalog: OpenCatalog, link: GeneratorLink, sku: str, *, person: str, rules: LookupRules, force: bool = False
+) -> Resolution:
     """Close a SKU's unanswered request as one that made nothing, so that the next run sends a new one.
 
     The account is read once more before: what is surely its task is not paid again.
 
+    Args:
+        force: Whether a person knows better than a reading that is too early, not whole, or has doubtful tasks.
+
     Raises:
-        ProductError: SKU_UNKNOWN, NOTHING_TO_RESOLVE, TAKEN; TASK_FOUND, its task is there.
+        ProductError: SKU_UNKNOWN, NOTHING_TO_RESOLVE, TAKEN; TASK_FOUND, its task is there; without `force`
+            TOO_EARLY, USAGE_NOT_WHOLE, TASK_UNSURE.
     """
     generation, lease = _unknown_request(catalog, sku, person)
     try:
-        found = await _find(catalog, link, generation)
-        if found is not None:
-            raise ProductError(
-                f"The account has its task: {found.task_id}. Sending it again would pay twice.",
-                code="TASK_FOUND",
-                fix=f"catalog3d resolve {sku} --adopt {found.task_id}",
-                sku=sku,
-            )
+        account = await _account(catalog, link, generation)
+        _require_not_found(sku, account)
+        if not force:
+            _require_no_doubt(sku, generation, account, link.client.server_now(), rules)
         message = f"{person} decided that the request made nothing."
         catalog.registry.ledger.settle(
-            lease, Outcome.WITHDRAWN, credits_consumed=Decimal(0), code=RESUBMITTED, message=message
+            lease,
+            Outcome.WITHDRAWN,
+            credits_consumed=Decimal(0),
+            code=RESUBMITTED,
+            message=message,
+            only_from=LedgerState.UNKNOWN,
         )
         _stand(catalog, sku, Status.READY, "", message)
     finally:
@@ -115,13 +121,71 @@ async def _task(link: GeneratorLink, generation: Generation, task_id: str) -> Ta
         raise ProductError(error.message, code=error.code, fix="Copy the task's id from the Tripo account.") from error
 
 
-async def _find(catalog: OpenCatalog, link: GeneratorLink, generation: Generation) -> TaskDetail | None:
+@dataclass(frozen=True, kw_only=True)
+class _Account:
+    """What a reading of the account says about one request.
+
+    Attributes:
+        ours: Tasks that are surely its own.
+        unsure: Tasks that may be.
+    """
+
+    whole: bool
+    ours: tuple[str, ...]
+    unsure: tuple[str, ...]
+
+
+async def _account(catalog: OpenCatalog, link: GeneratorLink, generation: Generation) -> _Account:
     sent = sent_of(generation)
     scan = await read_usage(link.client, sent.sent_at - HORIZON)
     held = catalog.registry.lookups.by_task(catalog.realm, scan.rows.keys())
-    wanted = [task_id for task_id, row in scan.rows.items() if task_id not in held and may_be(sent, row)]
-    tasks = await details_of(link.clients, wanted)
-    return next((task for task in tasks.values() if fit(sent, task) is Fit.OURS), None)
+    strangers = {task_id: row for task_id, row in scan.rows.items() if task_id not in held}
+    near = sorted(task_id for task_id, row in strangers.items() if may_be(sent, row))
+    far = sorted(strangers.keys() - set(near))[:OTHERS_READ]
+    tasks = await details_of(link.clients, [*near, *far])
+    fits = {task_id: fit(sent, task) for task_id, task in tasks.items() if task_id in near or claims(sent, task)}
+    return _Account(
+        whole=scan.whole,
+        ours=tuple(task_id for task_id, how in fits.items() if how is Fit.OURS),
+        unsure=tuple(task_id for task_id in {**dict.fromkeys(near), **fits} if fits.get(task_id) in (None, Fit.UNSURE)),
+    )
+
+
+def _require_not_found(sku: str, account: _Account) -> None:
+    if account.ours:
+        raise ProductError(
+            f"The account has its task: {account.ours[0]}. Sending it again would pay twice.",
+            code="TASK_FOUND",
+            fix=f"catalog3d resolve {sku} --adopt {account.ours[0]}",
+            sku=sku,
+        )
+
+
+def _require_no_doubt(sku: str, generation: Generation, account: _Account, now: datetime, rules: LookupRules) -> None:
+    """Refuse while its task could still be there unseen, or be there and not be recognised."""
+    shown_by = provable_from(sent_of(generation), rules, running_shown=False)
+    if now < shown_by:
+        raise ProductError(
+            f"Its task may not be listed before {shown_by:%Y-%m-%d %H:%M} UTC.",
+            code="TOO_EARLY",
+            fix="Try again then. --force orders it now, and may pay twice.",
+            sku=sku,
+        )
+    if account.unsure:
+        raise ProductError(
+            f"The account has tasks that may be it: {', '.join(account.unsure[:5])}.",
+            code="TASK_UNSURE",
+            fix=f"Look at them in the Tripo account. If one shows {sku}: catalog3d resolve {sku} --adopt TASK_ID. "
+            "If none does, add --force.",
+            sku=sku,
+        )
+    if not account.whole:
+        raise ProductError(
+            "The account's usage changed while it was read, so that a task may have been missed.",
+            code="USAGE_NOT_WHOLE",
+            fix="Try again. --force orders it all the same, and may pay twice.",
+            sku=sku,
+        )
 
 
 def _stand(catalog: OpenCatalog, sku: str, status: Status, reason: str, message: str) -> None:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from catalog3d.errors import RunError
 from catalog3d.lookup import Scan, follows, goes_back_to
 from catalog3d.ports import Generator, TaskDetail, UsageRow
+
+log = logging.getLogger(__name__)
 
 PAGE_ROWS = 200
 """Most rows of one page (Tripo v3 documentation)."""
@@ -71,12 +75,20 @@ class _Reading:
 
 
 async def details_of(clients: Sequence[Generator], task_ids: Collection[str]) -> Mapping[str, TaskDetail]:
-    """What the provider tells of tasks; those that none of the clients' keys may see are left out."""
+    """What the provider tells of tasks; those that none of the clients' keys may see are left out.
+
+    A previous key (any but the first) that is refused by now sees none.
+    """
     found: dict[str, TaskDetail] = {}
-    for client in clients:
+    for place, client in enumerate(clients):
         ids = sorted(set(task_ids) - found.keys())
-        for start in range(0, len(ids), TASKS_AT_ONCE):
-            found |= await client.tasks(ids[start : start + TASKS_AT_ONCE])
+        try:
+            for start in range(0, len(ids), TASKS_AT_ONCE):
+                found |= await client.tasks(ids[start : start + TASKS_AT_ONCE])
+        except RunError as error:
+            if place == 0:
+                raise
+            log.warning("A previous key sees no tasks any more: %s", error)
     return found
 
 

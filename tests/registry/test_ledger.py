@@ -357,6 +357,28 @@ def test_an_unknown_request_holds_its_slot_until_a_task_of_it_would_have_ended(
     registry.ledger.start_sending(third, slots=1, file_tokens={}, run_id="run-1", caps=AMPLE)
 
 
+def test_a_task_that_nobody_saw_end_holds_its_slot_for_twice_the_longest_task(
+    registry: Registry, clock: HandClock
+) -> None:
+    first = leased(registry, "a")
+    send(registry, first)
+    registry.ledger.submitted(first, Submitted(task_id="t1"))
+    clock.advance(59 * 60)
+    assert registry.ledger.slots_by_state("tripo-test", "H") == {LedgerState.SUBMITTED: 1}
+    clock.advance(2 * 60)
+    assert registry.ledger.slots_by_state("tripo-test", "H") == {}
+
+
+def test_what_is_closed_from_one_state_only_stays_open_in_another(registry: Registry) -> None:
+    lease = leased(registry)
+    send(registry, lease)
+    registry.ledger.park(lease, "SUBMISSION_UNKNOWN", "no answer")
+    assert registry.ledger.keep_answer(lease.generation_id, Submitted(task_id="t1"))
+    with pytest.raises(ProductError):
+        registry.ledger.settle(lease, Outcome.WITHDRAWN, credits_consumed=Decimal(0), only_from=LedgerState.UNKNOWN)
+    assert registry.ledger.get(lease.generation_id).state is LedgerState.SUBMITTED
+
+
 def test_a_task_belongs_to_one_generation(registry: Registry) -> None:
     first, second = leased(registry, "a"), leased(registry, "b")
     send(registry, first)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -13,14 +13,16 @@ import pytest
 from catalog3d.adapters.registry.catalog import Change
 from catalog3d.errors import NeedsPersonError, ProductError
 from catalog3d.ledger import LedgerState, Outcome
-from catalog3d.ports import TaskState
+from catalog3d.ports import TaskState, UsageRow
 from catalog3d.stages.context import RunContext
 from catalog3d.stages.generate import generate
 from catalog3d.stages.reconcile import reconcile
 from catalog3d.stages.resolve import adopt, resubmit
 from catalog3d.status import Status
 from tests.stages.test_lookup import NEXT_RUN, play
-from tests.stages.tripo import ScriptedTripo
+from tests.stages.tripo import QUICK, ScriptedTripo
+
+AGES_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 async def lose(context: RunContext, tripo: ScriptedTripo, *, made: bool = True) -> None:
@@ -69,7 +71,8 @@ def test_a_task_of_another_request_is_refused(tmp_path: Path) -> None:
 def test_a_person_says_that_nothing_was_made_and_the_next_run_orders_anew(tmp_path: Path) -> None:
     async def story(context: RunContext, tripo: ScriptedTripo) -> None:
         await lose(context, tripo, made=False)
-        done = await resubmit(context.catalog, context.link, "A", person="maria")
+        tripo.hours_a_second = 20_000.0
+        done = await resubmit(context.catalog, context.link, "A", person="maria", rules=QUICK)
         assert (done.generation.outcome, done.generation.credits_consumed) == (Outcome.WITHDRAWN, Decimal(0))
         assert "maria" in done.generation.error_message
 
@@ -85,7 +88,83 @@ def test_what_the_account_has_is_not_ordered_again_whatever_a_person_says(tmp_pa
     async def story(context: RunContext, tripo: ScriptedTripo) -> None:
         await lose(context, tripo)
         tripo.usage_shows = lambda _row: True
-        assert await refused(resubmit(context.catalog, context.link, "A", person="maria")) == "TASK_FOUND"
+        assert await refused(resubmit(context.catalog, context.link, "A", person="maria", rules=QUICK)) == "TASK_FOUND"
+
+    play(tmp_path, story)
+
+
+def test_a_request_whose_task_may_not_show_yet_is_not_closed_unless_forced(tmp_path: Path) -> None:
+    async def story(context: RunContext, tripo: ScriptedTripo) -> None:
+        await lose(context, tripo, made=False)
+        with pytest.raises(ProductError, match=r"not be listed before 2026-11-22 1\d:\d\d UTC") as caught:
+            await resubmit(context.catalog, context.link, "A", person="maria", rules=QUICK)
+        assert caught.value.code == "TOO_EARLY"
+        done = await resubmit(context.catalog, context.link, "A", person="maria", rules=QUICK, force=True)
+        assert done.generation.outcome is Outcome.WITHDRAWN
+
+    play(tmp_path, story)
+
+
+def test_tasks_that_may_be_it_are_named_before_it_is_ordered_again(tmp_path: Path) -> None:
+    async def story(context: RunContext, tripo: ScriptedTripo) -> None:
+        await lose(context, tripo)
+        tripo.usage_shows = lambda _row: True
+        tripo.echoes["task-1"] = {}
+        tripo.hours_a_second = 20_000.0
+        with pytest.raises(ProductError, match="task-1") as caught:
+            await resubmit(context.catalog, context.link, "A", person="maria", rules=QUICK)
+        assert caught.value.code == "TASK_UNSURE"
+        assert "--adopt" in caught.value.fix
+
+    play(tmp_path, story)
+
+
+def test_a_reading_that_may_have_missed_a_task_closes_nothing(tmp_path: Path) -> None:
+    class Endless(ScriptedTripo):
+        async def usage(self, limit: int = 50, offset: int = 0) -> list[UsageRow]:
+            rows = await super().usage(limit, offset)
+            if self.hours_a_second == 1.0:
+                return list(rows)
+            return [
+                UsageRow(
+                    task_id=f"t{number}", type="", state=TaskState.SUCCESS, credits_consumed=None,
+                    created_at=AGES_AGO + timedelta(seconds=number),
+                )
+                for number in (offset, offset + 1)
+            ]  # fmt: skip
+
+    async def story(context: RunContext, tripo: ScriptedTripo) -> None:
+        await lose(context, tripo, made=False)
+        tripo.hours_a_second = 20_000.0
+        assert await refused(resubmit(context.catalog, context.link, "A", person="m", rules=QUICK)) == "USAGE_NOT_WHOLE"
+
+    play(tmp_path, story, tripo=Endless())
+
+
+def test_the_comparison_goes_no_further_than_what_is_still_looked_for(tmp_path: Path) -> None:
+    async def story(context: RunContext, tripo: ScriptedTripo) -> None:
+        await generate(context, "B")
+        tripo.lost_answers = {2}
+        tripo.usage_shows = lambda row: row.task_id != "task-2"
+        with pytest.raises(NeedsPersonError):
+            await generate(context, "A")
+        tripo.hours_a_second = 20_000.0
+        await reconcile(context)
+        lost = context.catalog.registry.ledger.get(2).sent_at
+        assert context.catalog.registry.lookups.unreconciled_since(context.catalog.realm) == lost
+
+    play(tmp_path, story, "AB")
+
+
+def test_a_task_of_a_request_that_was_closed_as_nothing_is_listed_when_it_shows_late(tmp_path: Path) -> None:
+    async def story(context: RunContext, tripo: ScriptedTripo) -> None:
+        await lose(context, tripo)
+        await reconcile(context)
+        await resubmit(context.catalog, context.link, "A", person="maria", rules=QUICK, force=True)
+        tripo.usage_shows = lambda _row: True
+        await reconcile(context)
+        orphans = context.catalog.registry.lookups.orphans(context.catalog.realm)
+        assert [(orphan.task_id, orphan.generation_id) for orphan in orphans] == [("task-1", 1)]
 
     play(tmp_path, story)
 
@@ -93,8 +172,10 @@ def test_what_the_account_has_is_not_ordered_again_whatever_a_person_says(tmp_pa
 def test_there_must_be_something_to_resolve(tmp_path: Path) -> None:
     async def story(context: RunContext, _tripo: ScriptedTripo) -> None:
         await generate(context, "A")
-        assert await refused(resubmit(context.catalog, context.link, "A", person="m")) == "NOTHING_TO_RESOLVE"
-        assert await refused(resubmit(context.catalog, context.link, "Z", person="m")) == "SKU_UNKNOWN"
+        assert (
+            await refused(resubmit(context.catalog, context.link, "A", person="m", rules=QUICK)) == "NOTHING_TO_RESOLVE"
+        )
+        assert await refused(resubmit(context.catalog, context.link, "Z", person="m", rules=QUICK)) == "SKU_UNKNOWN"
 
     play(tmp_path, story)
 
@@ -103,7 +184,7 @@ def test_a_request_that_a_run_is_looking_for_is_left_to_it(tmp_path: Path) -> No
     async def story(context: RunContext, tripo: ScriptedTripo) -> None:
         await lose(context, tripo)
         assert context.catalog.registry.ledger.take_lease(1, context.holder) is not None
-        assert await refused(resubmit(context.catalog, context.link, "A", person="m")) == "TAKEN"
+        assert await refused(resubmit(context.catalog, context.link, "A", person="m", rules=QUICK)) == "TAKEN"
 
     play(tmp_path, story)
 

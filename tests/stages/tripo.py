@@ -106,7 +106,7 @@ class ScriptedTripo:
         await asyncio.sleep(takes_s)
         if number in self.lost_answers:
             raise SubmissionUnknown("no answer")
-        return Submitted(task_id=task_id, server_date=self.server_now())
+        return Submitted(task_id=task_id, server_date=self.made[task_id].created_at)
 
     def server_now(self) -> datetime:
         passed_s = (time.monotonic() - self._began) * 3600 * self.hours_a_second
@@ -238,7 +238,7 @@ async def a_run(
             slots=Slots({"H": slots, "P": slots, "processing": slots}, patience_s=slot_patience_s),
         ),
         keeper=NoKeeper(),
-        lookups=Lookups(rules=lookup_rules),
+        lookups=Lookups(rules=lookup_rules, elapsed_s=lambda: tripo.server_now().timestamp()),
     )  # fmt: skip
     record_run(catalog, context.request, Planned(reading=context.reading, plan=context.plan), run_id)
     for sku, product in products.items():

@@ -35,16 +35,19 @@ def slots_by_state(
 ) -> dict[LedgerState, int]:
     """What may occupy the slots of a pool at a moment of the provider's clock.
 
-    An unknown request counts until a task of it would have ended.
+    An unknown request counts until a task of it would have ended; a task that nobody saw end, for twice that time.
     """
-    over = (GenerationRow.state == LedgerState.UNKNOWN.value) & (GenerationRow.given_up_at < now - longest_task)
+    began_at = func.coalesce(GenerationRow.accepted_at, GenerationRow.submitted_at)
+    unknown_over = (GenerationRow.state == LedgerState.UNKNOWN.value) & (GenerationRow.given_up_at < now - longest_task)
+    task_over = (GenerationRow.state == LedgerState.SUBMITTED.value) & (began_at < now - 2 * longest_task)
     rows = session.execute(
         select(GenerationRow.state, func.count())
         .where(
             GenerationRow.realm == realm,
             GenerationRow.pool == pool,
             GenerationRow.state.in_(SLOT_STATES),
-            func.coalesce(~over, True),
+            func.coalesce(~unknown_over, True),
+            func.coalesce(~task_over, True),
         )
         .group_by(GenerationRow.state)
     )

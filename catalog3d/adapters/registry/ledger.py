@@ -225,7 +225,9 @@ class Ledger:
                 )
                 .returning(GenerationRow.lease_fence)
             )
-        return Lease(generation_id=generation_id, fence=fence, holder=holder) if fence else None
+        if not fence:
+            return None
+        return Lease(generation_id=generation_id, fence=fence, holder=holder, sole=bool(instead_of))
 
     def lease_holder(self, generation_id: int) -> str:
         """Who moves a generation on, or did so last; "" for nobody."""
@@ -252,6 +254,8 @@ class Ledger:
         caps: Caps,
         sent_at: datetime | None = None,
         longest_task: timedelta = LONGEST_TASK,
+        key_fingerprint: str = "",
+        base_url: str = "",
     ) -> None:
         """Intent -> sending, if a slot of the pool is free: committed immediately before the request leaves.
 
@@ -261,6 +265,7 @@ class Ledger:
             slots: How many generations of this realm and pool may be at the provider at once.
             sent_at: Now, by the provider's clock; None = by ours.
             longest_task: For how long an unknown request keeps its slot.
+            key_fingerprint, base_url: Of the key that sends it: only that one sees its task. "" = as intended.
 
         Raises:
             NotSentError: NO_FREE_SLOT, try again when one is free.
@@ -283,6 +288,8 @@ class Ledger:
                 sent_at=sent_at,
                 file_tokens=dict(file_tokens),
                 run_id=run_id,
+                key_fingerprint=key_fingerprint or row.key_fingerprint,
+                base_url=base_url or row.base_url,
             )
 
     def slots_by_state(self, realm: str, pool: str) -> dict[LedgerState, int]:
@@ -354,13 +361,26 @@ class Ledger:
             )
 
     def settle(
-        self, lease: Lease, outcome: Outcome, *, credits_consumed: Decimal | None, code: str = "", message: str = ""
+        self,
+        lease: Lease,
+        outcome: Outcome,
+        *,
+        credits_consumed: Decimal | None,
+        code: str = "",
+        message: str = "",
+        only_from: LedgerState | None = None,
     ) -> Generation:
-        """Close the generation with what it cost. Repeating it with the same outcome changes nothing."""
+        """Close the generation with what it cost. Repeating it with the same outcome changes nothing.
+
+        Args:
+            only_from: The state that it must still be in; if another worker kept an answer meanwhile, LEASE_LOST.
+        """
         with write(self._engine) as session:
             row = generation_row(session, lease.generation_id)
             if row.state == LedgerState.SETTLED and row.outcome == outcome:
                 return generation_of(row)
+            if only_from is not None and row.state != only_from:
+                raise lease_lost(lease)
             self._move(
                 session,
                 lease,

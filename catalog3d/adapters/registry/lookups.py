@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from sqlalchemy import Engine, func, select
+from sqlalchemy import Engine, func, or_, select
 
 from catalog3d.adapters.registry.engine import read, serialise, write
 from catalog3d.adapters.registry.generation_rows import generation_of
 from catalog3d.adapters.registry.tables import GenerationRow, OrphanRow, ReconciliationRow
-from catalog3d.ledger import Generation, LedgerState
+from catalog3d.ledger import CLOSED_AS_NOTHING, Generation, LedgerState, Outcome
 from catalog3d.ports import Clock
 
 _AT_ONCE = 500
@@ -101,7 +101,10 @@ class LookupRecord:
             return [generation_of(row) for row in session.scalars(query.order_by(GenerationRow.id))]
 
     def unreconciled_since(self, realm: str) -> datetime | None:
-        """When the first request left that no whole reconciliation covers; None if all are covered."""
+        """When the first request left that no whole reconciliation covers; None if all are covered.
+
+        One that was closed as having made nothing is covered by readings of after that: its task may show late.
+        """
         with read(self._engine) as session:
             until = session.scalar(
                 select(func.max(ReconciliationRow.until)).where(
@@ -109,7 +112,20 @@ class LookupRecord:
                 )
             )
             query = select(func.min(GenerationRow.sent_at)).where(GenerationRow.realm == realm)
-            return session.scalar(query.where(GenerationRow.sent_at > until) if until else query)
+            if until is None:
+                return session.scalar(query)
+            closed_since = GenerationRow.error_code.in_(CLOSED_AS_NOTHING) & (GenerationRow.settled_at > until)
+            return session.scalar(query.where(or_(GenerationRow.sent_at > until, closed_since)))
+
+    def unanswered_since(self, realm: str) -> datetime | None:
+        """When the oldest request left whose answer is not known yet."""
+        with read(self._engine) as session:
+            return session.scalar(
+                select(func.min(GenerationRow.sent_at)).where(
+                    GenerationRow.realm == realm,
+                    GenerationRow.state.in_((LedgerState.SENDING.value, LedgerState.UNKNOWN.value)),
+                )
+            )
 
     def note_reconciliation(self, realm: str, result: Reconciliation) -> None:
         """Write a comparison down."""
@@ -133,7 +149,11 @@ class LookupRecord:
         with write(self._engine) as session:
             serialise(session, f"orphans:{realm}")
             held = session.scalar(
-                select(func.count()).where(GenerationRow.realm == realm, GenerationRow.task_id == orphan.task_id)
+                select(func.count()).where(
+                    GenerationRow.realm == realm,
+                    GenerationRow.task_id == orphan.task_id,
+                    func.coalesce(GenerationRow.outcome, "") != Outcome.WITHDRAWN.value,
+                )
             )
             if held or session.get(OrphanRow, (realm, orphan.task_id)) is not None:
                 return False

@@ -13,9 +13,11 @@ import logging
 import random
 import ssl
 import uuid
+from collections import deque
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from statistics import median_low
 from typing import Any, TypeVar
 
 import httpx
@@ -32,6 +34,8 @@ USER_AGENT = f"catalog3d/{__version__}"
 MAX_ANSWER_BYTES = 5_000_000
 UPLOADS_AT_ONCE = 4
 """While nothing says that the account's upload rate binds; after that, one at a time is quick enough."""
+_FARTHEST_CLOCK = timedelta(hours=1)
+"""A server whose clock lies farther from ours is not believed: leases already assume that clocks are set."""
 # The connection was never made, or the proxy never opened its tunnel: not one byte reached the API.
 _NEVER_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError, httpx.UnsupportedProtocol)
 
@@ -114,9 +118,9 @@ class Channel:
         # A kept-alive connection may be closed by the server just as we send, and then nobody knows what arrived.
         self._pays = http_client(world, httpx.Limits(max_connections=None, max_keepalive_connections=0), timeout)
         self._uploads_open_at: datetime | None = None
-        self._ahead = timedelta(0)
         self._uploads = asyncio.Semaphore(UPLOADS_AT_ONCE)
         self._next_upload = asyncio.Lock()
+        self._aheads: deque[timedelta] = deque(maxlen=5)
 
     def __repr__(self) -> str:
         return f"Channel({self.base})"
@@ -126,8 +130,16 @@ class Channel:
         await self._pays.aclose()
 
     def server_now(self) -> datetime:
-        """The server's clock by the `Date` of its last answer; our own before there was one."""
-        return self._world.now() + self._ahead
+        """The server's clock by the `Date` of its last answers; our own before there was one."""
+        return self._world.now() + (median_low(self._aheads) if self._aheads else timedelta(0))
+
+    def _learn_time(self, answer: Answer) -> None:
+        """Take the clock of the API itself: not of a proxy's page, and not one that is plainly wrong."""
+        if answer.body is None or "code" not in answer.body or not answer.is_success:
+            return
+        dated, now = server_date(answer), self._world.now()
+        if dated is not None and abs(dated - now) <= _FARTHEST_CLOCK:
+            self._aheads.append(dated - now)
 
     async def pay(self, path: str, body: Mapping[str, Any]) -> Answer:
         """Send one create POST exactly once, on its own connection.
@@ -285,8 +297,7 @@ class Channel:
             body=_object(content),
             trace_id=request.headers["X-Tripo-Trace-ID"],
         )
-        if (dated := server_date(answer)) is not None:
-            self._ahead = dated - self._world.now()
+        self._learn_time(answer)
         logger.debug("%s %s -> %s", request.method, request.url.path, answer.evidence)
         return answer
 

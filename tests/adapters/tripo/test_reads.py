@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import suppress
 from datetime import UTC, datetime
 from decimal import Decimal
 from pathlib import Path
@@ -60,6 +61,47 @@ def test_finished_task_is_read_with_exact_credits_and_a_flat_echo():
     assert detail.echo == {
         "model": "v3.1-20260211", "model_seed": "7", "texture": "true", "inputs.0.front": "file_a"
     }  # fmt: skip
+
+
+def dated(when: str) -> httpx.Response:
+    return ok({"balance": 1, "frozen": 0}, headers={"Date": when})
+
+
+def test_the_servers_clock_is_the_median_of_its_last_answers():
+    answers = [dated(f"Sun, 22 Nov 2026 12:{minute:02}:00 GMT") for minute in (1, 1, 40, 1, 1)]
+    bench = Bench(*answers)
+
+    async def read() -> datetime:
+        for _ in answers:
+            await bench.client.balance()
+        return bench.client.server_now()
+
+    assert bench.run(read()) == datetime(2026, 11, 22, 12, 1, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(dated("Mon, 23 Nov 2026 12:00:00 GMT"), id="a day ahead"),
+        pytest.param(dated("Fri, 31 Dec 9999 23:59:59 GMT"), id="the end of time"),
+        pytest.param(
+            httpx.Response(502, text="busy", headers={"Date": "Sun, 22 Nov 2026 12:30:00 GMT"}), id="a proxy's page"
+        ),
+        pytest.param(
+            httpx.Response(200, json={"balance": 1}, headers={"Date": "Sun, 22 Nov 2026 12:30:00 GMT"}),
+            id="no envelope",
+        ),
+    ],
+)
+def test_a_clock_that_is_not_the_apis_or_plainly_wrong_is_not_believed(answer):
+    bench = Bench(answer)
+
+    async def read() -> bool:
+        with suppress(Catalog3DError):
+            await bench.client.balance()
+        return bench.client.server_now() == bench.clock.now()
+
+    assert bench.run(read())
 
 
 @pytest.mark.parametrize(
