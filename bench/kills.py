@@ -9,6 +9,7 @@ Run: python -m bench.kills [--kills 200] [--profiles plain,shuffled] [--registry
 from __future__ import annotations
 
 import argparse
+import logging
 import random
 import sys
 import tempfile
@@ -46,6 +47,7 @@ _COLUMNS = (
 def main() -> None:
     """Besiege under each profile, print the figures, and fail if one of the promises is broken."""
     given = _parser().parse_args()
+    logging.getLogger("uvicorn.error").setLevel(logging.CRITICAL)  # cut connections are what is wanted here
     print("python -m bench.kills", *sys.argv[1:], flush=True)
     profiles = given.profiles.split(",")
     broken = False
