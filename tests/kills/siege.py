@@ -194,9 +194,9 @@ class Siege:
         """SIGSTOP a run in its work, let another take over when its leases expire, wake it, and judge."""
         with self.engine() as engine:
             sleeper = self.new_life("sleeper")
-            moment = _moment(engine, chance)
+            moment = _step_taken(engine, chance, 60.0)
             began = time.monotonic()
-            while not sleeper.has_ended and time.monotonic() - began < 2 * _LONGEST_LIFE_S and not moment():
+            while not sleeper.has_ended and time.monotonic() - began < 60 and not moment():
                 time.sleep(_LOOK_S)
             sleeper.signal(signal.SIGSTOP)
             self.tally.seen.update(_unfinished(engine))
@@ -227,9 +227,15 @@ def _moment(engine: Engine, chance: random.Random) -> Callable[[], bool]:
     if chance.random() < 0.35:
         after_s = chance.choice((chance.uniform(0.2, _START_UP_S), chance.uniform(_START_UP_S, _LONGEST_LIFE_S)))
         return lambda: time.monotonic() - began > after_s
+    return _step_taken(engine, chance, chance.uniform(_START_UP_S, _LONGEST_LIFE_S))
+
+
+def _step_taken(engine: Engine, chance: random.Random, at_last_s: float) -> Callable[[], bool]:
+    """Right after the next commits of one kind of work, or a moment later; at last at some time."""
     step = chance.choice(tuple(_WORK))
+    began = time.monotonic()
     more, delay_s = chance.randint(1, 3), chance.choice((0.0, chance.uniform(0, 0.3)))
-    before, at_last_s = _count(engine, step), chance.uniform(_START_UP_S, _LONGEST_LIFE_S)
+    before = _count(engine, step)
 
     def has_come() -> bool:
         if _count(engine, step) < before + more:
