@@ -61,7 +61,7 @@ def laid_siege(
         if s3:
             store = _bucket(s3)
             environment |= _told(store)
-        yield Siege(
+        siege = Siege(
             catalog=make_catalog(home.root, skus, environment),
             account=account,
             registry_url=postgres_url or _seen_by_us(home.registry_file),
@@ -70,6 +70,10 @@ def laid_siege(
             processes=processes,
             calm_s=calm_s,
         )
+        try:
+            yield siege
+        finally:
+            siege.end()
 
 
 def _bucket(s3: S3Server) -> StoreSettings:

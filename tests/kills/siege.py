@@ -6,20 +6,21 @@ import random
 import signal
 import threading
 import time
-from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
 import httpx
-from sqlalchemy import Engine, create_engine, text
+from sqlalchemy import Engine, create_engine
 from sqlalchemy.exc import DatabaseError
 
 from catalog3d.adapters.stores import open_store
 from catalog3d.home import Home
 from catalog3d.settings import StoreSettings
 from tests.kills.judging import Books, Tally, Verdict, judge, read_books
+from tests.kills.moments import LONGEST_LIFE_S, LOOK_S, can_be_written, some_moment, step_taken, unfinished
 from tests.kills.team import Catalog, Life
 from tests.pipeline.team import KEY
 
@@ -33,20 +34,6 @@ CUTS: tuple[Mapping[str, Any], ...] = (
 )
 """Connections that are cut, with and without a paid task behind them."""
 
-_WORK = {
-    "asked": "select count(*) from generations",
-    "sending": "select count(*) from generations where sending_at is not null",
-    "accepted": "select count(*) from generations where task_id <> ''",
-    "made": "select count(*) from generations where state = 'settled'",
-    "fetched": "select count(*) from generations where raw_key <> ''",
-    "named": "select count(*) from assets",
-    "stored": "select count(*) from assets where stored",
-}
-"""Steps of the work, by what a commit of each leaves in the registry."""
-_START_UP_S = 3.5
-"""About what a run needs until it works."""
-_LONGEST_LIFE_S = 9.0
-_LOOK_S = 0.01
 _CALM_RUNS = 5
 
 
@@ -103,28 +90,26 @@ class Siege:
     processes: int = 1
     calm_s: float = 240.0
     tally: Tally = field(default_factory=Tally)
+    _lives: list[Life] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def play(self, kills: int) -> Verdict:
         """Kill so often, let it finish, and judge."""
-        began = time.monotonic()
-        with self.engine() as engine:
+        with self._timed(), self.engine() as engine:
             self.attack(engine, kills)
             self.calm_down(engine)
-            self.tally.wall_s = time.monotonic() - began
             return self.verdict(engine)
 
     def attack(self, engine: Engine, kills: int) -> None:
         """Kill runs, so many in all, unless they are done before."""
         shares = [kills // self.processes + (place < kills % self.processes) for place in range(self.processes)]
-        threads = [
-            threading.Thread(target=self._kill, args=(engine, random.Random(f"{self.seed}-{place}"), share, place))
-            for place, share in enumerate(shares)
-        ]
-        for thread in threads:
-            thread.start()
-        for thread in threads:
-            thread.join()
+        with ThreadPoolExecutor(self.processes) as killers:
+            working = [
+                killers.submit(self._kill, engine, random.Random(f"{self.seed}-{place}"), share, place)
+                for place, share in enumerate(shares)
+            ]
+        for killer in working:
+            killer.result()
 
     def _kill(self, engine: Engine, chance: random.Random, kills: int, place: int) -> None:
         """One who starts runs and kills them; ends early when nothing is left to do."""
@@ -133,10 +118,10 @@ class Siege:
             if killed == kills:
                 return
             life = self.new_life(f"killed-{place}")
-            moment = _moment(engine, chance)
+            moment = some_moment(engine, chance)
             began = time.monotonic()
-            while not life.has_ended and time.monotonic() - began < _LONGEST_LIFE_S and not moment():
-                time.sleep(_LOOK_S)
+            while not life.has_ended and time.monotonic() - began < LONGEST_LIFE_S and not moment():
+                time.sleep(LOOK_S)
             if life.has_ended:
                 self._note_end(life, life.process.returncode)
                 if not self.unsettled(engine):
@@ -147,7 +132,7 @@ class Siege:
             with self._lock:
                 self.tally.kills += 1
                 self.tally.killed.add(life.process.pid)
-                self.tally.seen.update(_unfinished(engine))
+                self.tally.seen.update(unfinished(engine))
 
     def calm_down(self, engine: Engine) -> None:
         """Let runs end by themselves until nothing is left that another run would do."""
@@ -161,7 +146,15 @@ class Siege:
     def new_life(self, name: str) -> Life:
         with self._lock:
             self.tally.lives += 1
-        return self.catalog.start(self.catalog.folder.parent / f"{name}.log")
+            life = self.catalog.start(self.catalog.folder.parent / f"{name}.log")
+            self._lives.append(life)
+        return life
+
+    def end(self) -> None:
+        """Leave no run behind, however this went."""
+        for life in self._lives:
+            if not life.has_ended:
+                life.kill()
 
     def _note_end(self, life: Life, code: int | None) -> None:
         if code not in {0, 1}:
@@ -192,14 +185,14 @@ class Siege:
 
     def stop_and_take_over(self, chance: random.Random) -> Verdict:
         """SIGSTOP a run in its work, let another take over when its leases expire, wake it, and judge."""
-        with self.engine() as engine:
+        with self._timed(), self.engine() as engine:
             sleeper = self.new_life("sleeper")
-            moment = _step_taken(engine, chance, 60.0)
+            moment = step_taken(engine, chance, 60.0)
             began = time.monotonic()
             while not sleeper.has_ended and time.monotonic() - began < 60 and not moment():
-                time.sleep(_LOOK_S)
-            sleeper.signal(signal.SIGSTOP)
-            self.tally.seen.update(_unfinished(engine))
+                time.sleep(LOOK_S)
+            self._put_to_sleep(sleeper, engine)
+            self.tally.seen.update(unfinished(engine))
             began = time.monotonic()
             while time.monotonic() - began < self.calm_s:
                 life = self.new_life("successor")
@@ -207,10 +200,28 @@ class Siege:
                 if not self.unsettled(engine):
                     break
                 time.sleep(5)
+            taken_over = sum(row["lease_fence"] > 1 for row in read_books(engine).generations)
+            self.tally.seen["models taken over from the sleeper"] += taken_over
             sleeper.signal(signal.SIGCONT)
             self._note_end(sleeper, sleeper.end(self.calm_s))
             self.calm_down(engine)
             return self.verdict(engine)
+
+    def _put_to_sleep(self, life: Life, engine: Engine) -> None:
+        """Stop a run, but not inside a write to a registry file: its lock would hold off everybody until it wakes."""
+        for _ in range(100):
+            life.signal(signal.SIGSTOP)
+            if engine.dialect.name != "sqlite" or can_be_written(engine):
+                return
+            self.tally.seen["stopped inside a write, and let go on a moment"] += 1
+            life.signal(signal.SIGCONT)
+            time.sleep(LOOK_S)
+
+    @contextmanager
+    def _timed(self) -> Iterator[None]:
+        began = time.monotonic()
+        yield
+        self.tally.wall_s += time.monotonic() - began
 
     @contextmanager
     def engine(self) -> Iterator[Engine]:
@@ -219,52 +230,3 @@ class Siege:
             yield engine
         finally:
             engine.dispose()
-
-
-def _moment(engine: Engine, chance: random.Random) -> Callable[[], bool]:
-    """A moment to kill at: some time after the start, or right after the registry tells of one more step of the work."""
-    began = time.monotonic()
-    if chance.random() < 0.35:
-        after_s = chance.choice((chance.uniform(0.2, _START_UP_S), chance.uniform(_START_UP_S, _LONGEST_LIFE_S)))
-        return lambda: time.monotonic() - began > after_s
-    return _step_taken(engine, chance, chance.uniform(_START_UP_S, _LONGEST_LIFE_S))
-
-
-def _step_taken(engine: Engine, chance: random.Random, at_last_s: float) -> Callable[[], bool]:
-    """Right after the next commits of one kind of work, or a moment later; at last at some time."""
-    step = chance.choice(tuple(_WORK))
-    began = time.monotonic()
-    more, delay_s = chance.randint(1, 3), chance.choice((0.0, chance.uniform(0, 0.3)))
-    before = _count(engine, step)
-
-    def has_come() -> bool:
-        if _count(engine, step) < before + more:
-            return time.monotonic() - began > at_last_s
-        time.sleep(delay_s)
-        return True
-
-    return has_come
-
-
-def _count(engine: Engine, step: str) -> int:
-    with suppress(DatabaseError), engine.connect() as connection:
-        return int(connection.execute(text(_WORK[step])).scalar_one())
-    return 0
-
-
-def _unfinished(engine: Engine) -> Counter[str]:
-    """Kinds of work that a kill has just cut off, each once; `nothing begun` where there is no ledger yet."""
-    try:
-        books = read_books(engine)
-    except DatabaseError:
-        return Counter({"no registry": 1})
-    kinds = {row["state"] for row in books.generations if row["state"] != "settled"}
-    stored = {row["generation_id"] for row in books.assets if row["stored"]}
-    for row in books.generations:
-        if row["outcome"] == "success" and row["id"] not in stored:
-            kinds.add("to check and store" if row["raw_key"] else "to fetch")
-    if any(not row["stored"] for row in books.assets):
-        kinds.add("named, not stored")
-    if not books.generations:
-        kinds.add("nothing asked for")
-    return Counter(dict.fromkeys(kinds, 1))
