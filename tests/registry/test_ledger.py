@@ -9,9 +9,12 @@ from decimal import Decimal
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sqlalchemy import update
 
+from catalog3d.adapters.registry.engine import write
 from catalog3d.adapters.registry.ledger import LEASE_S, Caps, Intent
 from catalog3d.adapters.registry.registry import Registry
+from catalog3d.adapters.registry.tables import GenerationRow
 from catalog3d.brief import Picture, make_brief
 from catalog3d.errors import NotSentError, ProductError, RunError
 from catalog3d.ledger import (
@@ -399,3 +402,10 @@ def test_only_free_failures_of_the_listed_codes_are_tried_again_and_at_most_twic
     assert not may_try_again(replace(failed, credits_consumed=Decimal(30)))
     assert not may_try_again(replace(failed, error_code="TRIPO_2008"))
     assert max(WORTH_ANOTHER_TRY.values()) <= 2
+
+
+def test_the_next_attempt_comes_after_the_last_one_even_where_earlier_ones_are_not_known(registry: Registry) -> None:
+    registry.ledger.settle(leased(registry), Outcome.FAILED, credits_consumed=Decimal(0))
+    with write(registry.engine) as session:
+        session.execute(update(GenerationRow).values(attempt=3))  # as a rebuilt registry may have it
+    assert registry.ledger.open_intent(intent(), AMPLE).attempt == 4

@@ -38,6 +38,7 @@ def _alone_on_server(engine: Engine, name: str) -> Iterator[None]:
         connection.detach()  # closed for good below: the server then lets the name go, in whatever state we are
     with connection:
         with _said_plainly():
+            connection.execute(text("SET lock_timeout = 0"))  # work that is longer than a transaction is waited for
             connection.execute(text("SELECT pg_advisory_lock(hashtext(:name))"), {"name": name})
         yield
 

@@ -28,6 +28,8 @@ from catalog3d.errors import RunError, TransientError
 
 # Another process's write transaction lasts milliseconds; a sick disk shows as a clear error after this.
 _BUSY_TIMEOUT_S = 30
+# As long as a lease lasts: whoever was away for longer may be taken over, and must not go on with an old transaction.
+_IDLE_TIMEOUT_S = 60
 
 
 AWAY = (OperationalError, InterfaceError, InternalError, PoolTimeoutError)
@@ -46,7 +48,7 @@ def open_engine(url: str) -> Engine:
         RunError: REGISTRY_UNREACHABLE or REGISTRY_NEWER; the password in the URL is never shown.
     """
     try:
-        engine = _sqlite(url) if url.startswith("sqlite") else create_engine(url, pool_pre_ping=True)
+        engine = _sqlite(url) if url.startswith("sqlite") else _server(url)
     except (ArgumentError, NoSuchModuleError, ImportError) as exc:
         raise RunError(
             "CATALOG3D_REGISTRY_URL is not a database URL that this installation can use.",
@@ -103,6 +105,21 @@ def serialise(session: Session, name: str) -> None:
     """
     if session.get_bind().dialect.name == "postgresql":
         session.execute(text("SELECT pg_advisory_xact_lock(hashtext(:name))"), {"name": name})
+
+
+def _server(url: str) -> Engine:
+    """PostgreSQL, where a writer that is suspended in its transaction must not stop all others for good."""
+    engine = create_engine(url, pool_pre_ping=True)
+    if engine.dialect.name == "postgresql":
+
+        @event.listens_for(engine, "connect")
+        def _bound(connection: Any, _record: Any) -> None:
+            with connection.cursor() as cursor:
+                cursor.execute(f"SET lock_timeout = '{_BUSY_TIMEOUT_S}s'")
+                cursor.execute(f"SET idle_in_transaction_session_timeout = '{_IDLE_TIMEOUT_S}s'")
+            connection.commit()
+
+    return engine
 
 
 def _sqlite(url: str) -> Engine:

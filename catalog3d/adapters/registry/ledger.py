@@ -9,11 +9,11 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from sqlalchemy import Engine, case, func, or_, select, update
+from sqlalchemy import func, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from catalog3d.adapters.registry.engine import read, serialise, write
+from catalog3d.adapters.registry.engine import serialise, write
 from catalog3d.adapters.registry.generation_rows import (
     LONGEST_TASK,
     committed_credits,
@@ -22,21 +22,18 @@ from catalog3d.adapters.registry.generation_rows import (
     lease_lost,
     slots_by_state,
 )
-from catalog3d.adapters.registry.tables import AssetRow, GenerationRow
+from catalog3d.adapters.registry.ledger_reads import LedgerReads, paid_for_at
+from catalog3d.adapters.registry.tables import GenerationRow
 from catalog3d.brief import Brief
 from catalog3d.errors import NotSentError, ProductError
 from catalog3d.ledger import (
-    SLOT_STATES,
     Generation,
     Lease,
     LedgerState,
     Outcome,
     require_legal,
 )
-from catalog3d.ports import Clock, Submitted
-
-_paid_for_at = func.coalesce(GenerationRow.sending_at, GenerationRow.created_at)
-"""The day that a generation is paid on: an intent of yesterday may be sent today."""
+from catalog3d.ports import Submitted
 
 LEASE_S = 60
 """A holder that was not heard of for this long may be taken over; heartbeats come every quarter of it."""
@@ -93,68 +90,8 @@ class Caps:
     day: Decimal
 
 
-class Ledger:
-    """All generations of all realms in one database."""
-
-    def __init__(self, engine: Engine, clock: Clock) -> None:
-        self._engine = engine
-        self._clock = clock
-
-    def get(self, generation_id: int) -> Generation:
-        with read(self._engine) as session:
-            return generation_of(generation_row(session, generation_id))
-
-    def latest(self, realm: str, digest: str, *, after_attempt: int = 0) -> Generation | None:
-        """The last success of a brief, else its open generation, else its last attempt.
-
-        Both can be there while a retake is under way: whoever did not ask for it has the model that there is.
-
-        Args:
-            after_attempt: Look at later attempts only.
-        """
-        rank = case(
-            (GenerationRow.outcome == Outcome.SUCCESS, 0),
-            (GenerationRow.state != LedgerState.SETTLED, 1),
-            else_=2,
-        )
-        with read(self._engine) as session:
-            row = session.scalars(
-                select(GenerationRow)
-                .where(
-                    GenerationRow.realm == realm,
-                    GenerationRow.digest == digest,
-                    GenerationRow.attempt > after_attempt,
-                )
-                .order_by(rank, GenerationRow.attempt.desc())
-                .limit(1)
-            ).first()
-            return generation_of(row) if row else None
-
-    def last_used(self, realm: str, digest: str) -> int:
-        """The last attempt of a brief that ended without a model or whose model is stored; 0 if there is none.
-
-        A later one, if there is any, is on its way or paid for and not stored yet: nobody needs to pay for another.
-        """
-        stored = select(AssetRow.id).where(AssetRow.generation_id == GenerationRow.id, AssetRow.stored).exists()
-        with read(self._engine) as session:
-            query = select(func.max(GenerationRow.attempt)).where(
-                GenerationRow.realm == realm,
-                GenerationRow.digest == digest,
-                GenerationRow.state == LedgerState.SETTLED,
-                or_(GenerationRow.outcome != Outcome.SUCCESS.value, stored),
-            )
-            return session.scalar(query) or 0
-
-    def outcomes(self, realm: str) -> dict[str, Generation]:
-        """The generation that `latest` would give, for every brief of a realm, in one query."""
-        best: dict[str, tuple[tuple[int, int], Generation]] = {}
-        with read(self._engine) as session:
-            for row in session.scalars(select(GenerationRow).where(GenerationRow.realm == realm)):
-                value = generation_of(row)
-                order = (0 if value.succeeded else 1 if value.is_open else 2, -value.attempt)
-                if value.digest not in best or order < best[value.digest][0]:
-                    best[value.digest] = (order, value)
-        return {digest: value for digest, (_, value) in best.items()}
+class Ledger(LedgerReads):
+    """All generations of all realms in one database, and how they change."""
 
     def open_intent(self, intent: Intent, caps: Caps) -> Generation:
         """Write an intent down, its price reserved; or give the generation that is already there: open, or successful.
@@ -186,10 +123,12 @@ class Ledger:
                 if there:
                     return generation_of(there)
                 self._require_budget(session, intent.realm, intent.run_id, intent.expected_credits, caps)
-                attempts = session.scalar(
-                    select(func.count()).where(GenerationRow.realm == intent.realm, GenerationRow.digest == digest)
+                last = session.scalar(
+                    select(func.max(GenerationRow.attempt)).where(
+                        GenerationRow.realm == intent.realm, GenerationRow.digest == digest
+                    )
                 )
-                row = self._new_row(intent, digest, (attempts or 0) + 1)
+                row = self._new_row(intent, digest, (last or 0) + 1)  # a recovered registry may lack earlier ones
                 session.add(row)
                 session.flush()
                 return generation_of(row)
@@ -228,11 +167,6 @@ class Ledger:
         if not fence:
             return None
         return Lease(generation_id=generation_id, fence=fence, holder=holder, sole=bool(instead_of))
-
-    def lease_holder(self, generation_id: int) -> str:
-        """Who moves a generation on, or did so last; "" for nobody."""
-        with read(self._engine) as session:
-            return generation_row(session, generation_id).lease_holder
 
     def renew_lease(self, lease: Lease) -> bool:
         """Push the expiry out; False if it was taken over."""
@@ -291,17 +225,6 @@ class Ledger:
                 key_fingerprint=key_fingerprint or row.key_fingerprint,
                 base_url=base_url or row.base_url,
             )
-
-    def slots_by_state(self, realm: str, pool: str) -> dict[LedgerState, int]:
-        """What occupies the slots of a pool."""
-        with read(self._engine) as session:
-            return slots_by_state(session, realm, pool, self._clock.now())
-
-    def open_tasks(self, realm: str) -> list[Generation]:
-        """Generations that may be running at the provider, oldest first."""
-        with read(self._engine) as session:
-            query = select(GenerationRow).where(GenerationRow.realm == realm, GenerationRow.state.in_(SLOT_STATES))
-            return [generation_of(row) for row in session.scalars(query.order_by(GenerationRow.id))]
 
     def back_to_intent(self, lease: Lease) -> None:
         """Sending -> intent: the answer proves that nothing was created. Repeating it changes nothing."""
@@ -400,36 +323,13 @@ class Ledger:
                 raise lease_lost(lease)
         return self.get(lease.generation_id)
 
-    def spent(self, run_id: str) -> Decimal:
-        """What the provider charged for the generations that a run opened."""
-        with read(self._engine) as session:
-            rows = session.scalars(
-                select(GenerationRow.credits_consumed).where(
-                    GenerationRow.run_id == run_id, GenerationRow.credits_consumed.is_not(None)
-                )
-            )
-            return sum((value for value in rows if value is not None), Decimal(0))
-
-    def committed(self, realm: str, since: datetime) -> Decimal:
-        """Credits spent, or reserved by open generations, since a moment."""
-        with read(self._engine) as session:
-            return committed_credits(session, GenerationRow.realm == realm, _paid_for_at >= since)
-
-    def of_sku(self, generation_ids: list[int]) -> list[Generation]:
-        """Generations by id, oldest first."""
-        with read(self._engine) as session:
-            rows = session.scalars(
-                select(GenerationRow).where(GenerationRow.id.in_(generation_ids)).order_by(GenerationRow.id)
-            )
-            return [generation_of(row) for row in rows]
-
     def _require_budget(
         self, session: Session, realm: str, run_id: str, price: Decimal, caps: Caps, *, but_for: int = 0
     ) -> None:
         midnight = self._clock.now().replace(hour=0, minute=0, second=0, microsecond=0)
         others = GenerationRow.id != but_for
         in_run = committed_credits(session, others, GenerationRow.run_id == run_id)
-        today = committed_credits(session, others, GenerationRow.realm == realm, _paid_for_at >= midnight)
+        today = committed_credits(session, others, GenerationRow.realm == realm, paid_for_at >= midnight)
         for name, used, cap in (("run", in_run, caps.run), ("day", today, caps.day)):
             if used + price > cap:
                 raise ProductError(
