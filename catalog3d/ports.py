@@ -137,6 +137,12 @@ class Downloaded:
     size_bytes: int
 
 
+MOST_LISTED_TASKS = 100
+"""Most ids in one `tasks/list` call (Tripo v3 documentation)."""
+MOST_USAGE_ROWS = 200
+"""Most rows of one page of the account's usage (Tripo v3 documentation)."""
+
+
 class Generator(Protocol):
     """A server that speaks Tripo's v3 API. All methods may raise RunError for a bad key."""
 

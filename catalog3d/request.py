@@ -12,6 +12,23 @@ from pydantic import BaseModel, ConfigDict, Field
 from catalog3d.errors import RunError
 from catalog3d.status import Stage, Status
 
+StageName = Literal["validate_fields", "generate_model", "validate_mesh", "name_version", "upload_asset"]
+"""The stages that can be done again: reading the sheet and writing the status belong to every run."""
+EndedAt = Literal[
+    "ingest_sheet",
+    "validate_fields",
+    "generate_model",
+    "validate_mesh",
+    "name_version",
+    "upload_asset",
+    "update_status",
+]
+"""Where a SKU can end: at the stage that failed, or at the last one."""
+StatusName = Literal[
+    "failed", "flagged", "invalid", "ready", "rejected", "generated", "stale", "generating", "approved", "published"
+]
+"""In the order in which people ask for them."""
+
 
 class RunRequest(BaseModel):
     """One run.

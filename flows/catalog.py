@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import asyncio
 from decimal import Decimal
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from prefect import flow, get_run_logger
 from prefect.runtime import deployment
@@ -24,7 +24,7 @@ from catalog3d.adapters.requests import nightly_request, rerun_request, retake_r
 from catalog3d.adapters.wiring import new_run_id
 from catalog3d.billing import bill_groups
 from catalog3d.errors import Catalog3DError, RunError
-from catalog3d.request import RunRequest, named_skus
+from catalog3d.request import EndedAt, RunRequest, StageName, StatusName, named_skus
 from catalog3d.selection import nothing_selected
 from catalog3d.stages.lines import Gate
 from catalog3d.stages.reporting import artifact_markdown, finish_run
@@ -42,19 +42,6 @@ from tasks.sessions import Session, run_session
 
 Credits = Annotated[float, Field(ge=0)]
 Limit = Annotated[int, Field(ge=1)]
-StageName = Literal["validate_fields", "generate_model", "validate_mesh", "name_version", "upload_asset"]
-EndedAt = Literal[
-    "ingest_sheet",
-    "validate_fields",
-    "generate_model",
-    "validate_mesh",
-    "name_version",
-    "upload_asset",
-    "update_status",
-]
-StatusName = Literal[
-    "failed", "flagged", "invalid", "ready", "rejected", "generated", "stale", "generating", "approved", "published"
-]
 
 
 @flow(name="catalog-run", flow_run_name="catalog-run {sheet}", retries=0, persist_result=False)

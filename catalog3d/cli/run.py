@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable
 from decimal import Decimal
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import httpx
 import typer
@@ -28,7 +28,7 @@ from catalog3d.cli.tables import report_table, summary
 from catalog3d.errors import Catalog3DError, RunError
 from catalog3d.home import Home
 from catalog3d.report import RunReport
-from catalog3d.request import RunRequest, named_skus
+from catalog3d.request import EndedAt, RunRequest, StageName, StatusName, named_skus
 from catalog3d.selection import nothing_selected
 from catalog3d.settings import prefect_api_url
 from catalog3d.stages.context import OpenCatalog
@@ -38,21 +38,6 @@ from catalog3d.stages.reporting import close_run
 
 log = logging.getLogger(__name__)
 
-StageName = Literal["validate_fields", "generate_model", "validate_mesh", "name_version", "upload_asset"]
-"""The stages that can be done again: reading the sheet and writing the status belong to every run."""
-EndedAt = Literal[
-    "ingest_sheet",
-    "validate_fields",
-    "generate_model",
-    "validate_mesh",
-    "name_version",
-    "upload_asset",
-    "update_status",
-]
-"""Where a SKU can end: at the stage that failed, or at the last one."""
-StatusName = Literal[
-    "failed", "flagged", "invalid", "ready", "rejected", "generated", "stale", "generating", "approved", "published"
-]
 Before = Callable[[OpenCatalog, RunRequest, Planned], None]
 """Looks at a plan before anything is begun."""
 

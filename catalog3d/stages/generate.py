@@ -21,8 +21,7 @@ from catalog3d.stages.download import fetch_raw
 from catalog3d.stages.leases import held
 from catalog3d.stages.lookup import looked_up
 from catalog3d.stages.open_tasks import settle_cut_off, settle_when_done
-from catalog3d.stages.order import order_when_free
-from catalog3d.stages.telling import surely
+from catalog3d.stages.order import close_unmade, order_when_free
 from catalog3d.status import Stage
 
 log = logging.getLogger(__name__)
@@ -149,26 +148,11 @@ async def _upload(context: RunContext, work: SkuWork, generation: Generation) ->
 
 
 async def _withdraw(context: RunContext, generation: Generation, lease: Lease, error: ProductError | RunError) -> None:
-    """Close a generation that surely was not created, so that its reservation is given back."""
-    ledger = context.catalog.registry.ledger
-    current = await surely(context, ledger.get, lease.generation_id)
-    if current.state not in (LedgerState.INTENT, LedgerState.SENDING) or generation.id in context.answers:
-        return
-    if current.lease_fence != lease.fence:
-        return  # another worker's now
-    refused = current.state is LedgerState.SENDING and isinstance(error, ProductError)
-    if refused and isinstance(error, ProductError):
+    """Give a reservation back; a refusal is kept for the brief's other SKUs, a RunError stops the run."""
+    outcome = await close_unmade(context, lease, error)
+    if outcome is Outcome.REFUSED and isinstance(error, ProductError):
         context.refused[generation.digest] = (copy(error), generation)
-    await surely(
-        context,
-        ledger.settle,
-        lease,
-        Outcome.REFUSED if refused else Outcome.WITHDRAWN,
-        credits_consumed=Decimal(0),
-        code=error.code,
-        message=error.message,
-    )
-    if isinstance(error, RunError):
+    if outcome is not None and isinstance(error, RunError):
         context.stop(error)
 
 

@@ -84,18 +84,37 @@ async def _in_one_piece(context: RunContext, lease: Lease, work: Coroutine[Any, 
         raise
 
 
-async def _keep_refusal(context: RunContext, lease: Lease, error: BaseException) -> None:
+async def close_unmade(context: RunContext, lease: Lease, error: ProductError | RunError) -> Outcome | None:
+    """Close a generation whose request surely made nothing, so that its reservation is given back.
+
+    Returns:
+        How it was closed; None if it may have been made, is closed, or is another worker's by now.
+    """
     ledger = context.catalog.registry.ledger
-    if not isinstance(error, ProductError | RunError) or lease.generation_id in context.answers:
+    current = await surely(context, ledger.get, lease.generation_id)
+    unmade = current.state in (LedgerState.INTENT, LedgerState.SENDING) and current.id not in context.answers
+    if not unmade or current.lease_fence != lease.fence:
+        return None
+    refused = current.state is LedgerState.SENDING and isinstance(error, ProductError)
+    outcome = Outcome.REFUSED if refused else Outcome.WITHDRAWN
+    await surely(
+        context,
+        ledger.settle,
+        lease,
+        outcome,
+        credits_consumed=Decimal(0),
+        code=error.code,
+        message=error.message,
+        only_from=current.state,
+    )
+    return outcome
+
+
+async def _keep_refusal(context: RunContext, lease: Lease, error: BaseException) -> None:
+    if not isinstance(error, ProductError | RunError) or isinstance(error, SubmissionUnknown):
         return
     try:
-        current = await surely(context, ledger.get, lease.generation_id)
-        if current.state is LedgerState.SENDING and current.lease_fence == lease.fence:
-            outcome = Outcome.REFUSED if isinstance(error, ProductError) else Outcome.WITHDRAWN
-            await surely(
-                context, ledger.settle, lease, outcome, credits_consumed=Decimal(0), code=error.code,
-                message=error.message, only_from=LedgerState.SENDING,
-            )  # fmt: skip
+        await close_unmade(context, lease, error)
     except Catalog3DError:
         log.exception("The refusal of generation %s could not be written down.", lease.generation_id)
 

@@ -9,15 +9,9 @@ from datetime import datetime
 
 from catalog3d.errors import RunError
 from catalog3d.lookup import Scan, follows, goes_back_to
-from catalog3d.ports import Generator, TaskDetail, UsageRow
+from catalog3d.ports import MOST_LISTED_TASKS, MOST_USAGE_ROWS, Generator, TaskDetail, UsageRow
 
 log = logging.getLogger(__name__)
-
-PAGE_ROWS = 200
-"""Most rows of one page (Tripo v3 documentation)."""
-
-TASKS_AT_ONCE = 100
-"""Most ids in one `tasks/list` call (Tripo v3 documentation)."""
 
 _MOST_PAGES = 250
 _OVERLAP = 10
@@ -45,7 +39,7 @@ class _Reading:
     """Where a reading is: which page is asked for next, and whether anything may have been missed."""
 
     horizon: datetime
-    limit: int = PAGE_ROWS
+    limit: int = MOST_USAGE_ROWS
     offset: int = 0
     whole: bool = True
     newest_first: bool = True
@@ -83,8 +77,8 @@ async def details_of(clients: Sequence[Generator], task_ids: Collection[str]) ->
     for place, client in enumerate(clients):
         ids = sorted(set(task_ids) - found.keys())
         try:
-            for start in range(0, len(ids), TASKS_AT_ONCE):
-                found |= await client.tasks(ids[start : start + TASKS_AT_ONCE])
+            for start in range(0, len(ids), MOST_LISTED_TASKS):
+                found |= await client.tasks(ids[start : start + MOST_LISTED_TASKS])
         except RunError as error:
             if place == 0:
                 raise

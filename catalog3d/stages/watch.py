@@ -17,13 +17,10 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from catalog3d.errors import Catalog3DError, NeedsPersonError, RunError
-from catalog3d.ports import Generator, TaskDetail, TaskState
+from catalog3d.ports import MOST_LISTED_TASKS, Generator, TaskDetail, TaskState
 from catalog3d.stages.durations import Durations, Kind
 
 log = logging.getLogger(__name__)
-
-PAGE = 100
-"""Most ids in one `tasks/list` call (Tripo v3 documentation)."""
 
 MISSES = 90
 """A task may be missed for a while after it was created: that often in a row, 3 minutes at 2 s, it is lost."""
@@ -142,7 +139,7 @@ class TaskWatcher:
                 await self._round(self._page(self._called_at))
 
     def _next_call_at(self) -> float:
-        pages = math.ceil(len(self._waiting) / PAGE)
+        pages = math.ceil(len(self._waiting) / MOST_LISTED_TASKS)
         return self._called_at + max(self._least_gap_s, self._poll_s / pages)
 
     def _page(self, now: float) -> list[str]:
@@ -153,7 +150,7 @@ class TaskWatcher:
             for task_id, waiting in self._waiting.items()
             if waiting.due_at <= now or waiting.asked_at is None or waiting.asked_at <= long_ago
         ]
-        return sorted(ids, key=lambda task_id: self._waiting[task_id].due_at)[:PAGE]
+        return sorted(ids, key=lambda task_id: self._waiting[task_id].due_at)[:MOST_LISTED_TASKS]
 
     async def _round(self, ids: list[str]) -> None:
         details: Mapping[str, TaskDetail] = {}

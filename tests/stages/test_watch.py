@@ -15,9 +15,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from catalog3d.errors import NeedsPersonError, ProductError, RunError, TransientError
-from catalog3d.ports import TaskDetail, TaskState
+from catalog3d.ports import MOST_LISTED_TASKS, TaskDetail, TaskState
 from catalog3d.stages.durations import Durations
-from catalog3d.stages.watch import MISSES, PAGE, POLLS_PER_S, SLOWEST, TaskWatcher
+from catalog3d.stages.watch import MISSES, POLLS_PER_S, SLOWEST, TaskWatcher
 from tests.virtual_time import run_virtually
 
 T = TypeVar("T")
@@ -67,7 +67,7 @@ class Provider:
     async def tasks(self, task_ids: Sequence[str]) -> Mapping[str, TaskDetail]:
         now = asyncio.get_running_loop().time()
         self.calls.append((now, len(task_ids)))
-        assert len(set(task_ids)) == len(task_ids) <= PAGE
+        assert len(set(task_ids)) == len(task_ids) <= MOST_LISTED_TASKS
         await asyncio.sleep(self.latency_s)
         return {task_id: self._detail(task_id, now) for task_id in task_ids}
 
@@ -155,7 +155,9 @@ def test_endings_are_seen_after_a_second_with_at_most_two_calls_a_second(slots: 
     provider = Provider()
     delays = told(provider, lambda watch: catalog(provider, watch, slots, realistic(max(200, 2 * slots))))
     assert provider.busiest_second() <= POLLS_PER_S
-    pages_too_many = max(1.0, slots / PAGE / (POLLS_PER_S * POLL_S))  # 2 calls a second name 400 tasks in poll_s
+    pages_too_many = max(
+        1.0, slots / MOST_LISTED_TASKS / (POLLS_PER_S * POLL_S)
+    )  # 2 calls a second name 400 tasks in poll_s
     assert sum(delays) / len(delays) <= pages_too_many * POLL_S / 2 + provider.latency_s + 0.2
     assert max(delays) <= SLOWEST * POLL_S + provider.latency_s
 
@@ -174,7 +176,7 @@ def test_whatever_tasks_take_none_stays_unseen_and_the_rate_holds(
     provider = Provider(latency_s=latency_s, skew_s=skew_s, says_created=says_created)
     delays = told(provider, lambda watch: catalog(provider, watch, slots, seconds))
     assert provider.busiest_second() <= POLLS_PER_S
-    pages = 1 + min(slots, len(seconds)) // PAGE
+    pages = 1 + min(slots, len(seconds)) // MOST_LISTED_TASKS
     assert max(delays) <= SLOWEST * POLL_S + pages * max(1 / POLLS_PER_S, latency_s) + latency_s
 
 

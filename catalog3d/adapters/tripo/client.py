@@ -28,13 +28,21 @@ from catalog3d.adapters.tripo.failures import Answer, server_date, unclear
 from catalog3d.adapters.tripo.requests import convert_request, generation_request
 from catalog3d.brief import Brief
 from catalog3d.errors import ProductError
-from catalog3d.ports import Balance, Clock, Downloaded, PreparedView, Submitted, TaskDetail, UsageRow
+from catalog3d.ports import (
+    MOST_LISTED_TASKS,
+    MOST_USAGE_ROWS,
+    Balance,
+    Clock,
+    Downloaded,
+    PreparedView,
+    Submitted,
+    TaskDetail,
+    UsageRow,
+)
 from catalog3d.settings import TRIPO_DOWNLOAD_HOSTS
 
-# Tripo v3 documentation: images up to 20 MB; tasks/list up to 100 ids; usage pages of 1 to 200 rows.
+# Tripo v3 documentation: images up to 20 MB.
 MAX_UPLOAD_BYTES = 20_000_000
-MAX_LISTED_TASKS = 100
-MAX_USAGE_PAGE = 200
 _EXTENSIONS = {"image/png": "png", "image/jpeg": "jpg"}
 
 logger = logging.getLogger("catalog3d.tripo")
@@ -102,7 +110,7 @@ class TripoClient:
 
     async def usage(self, limit: int = 50, offset: int = 0) -> tuple[UsageRow, ...]:
         """One page of the account's tasks (1 to 200 rows); Tripo promises no order."""
-        params = {"limit": min(max(limit, 1), MAX_USAGE_PAGE), "offset": max(offset, 0)}
+        params = {"limit": min(max(limit, 1), MOST_USAGE_ROWS), "offset": max(offset, 0)}
         return await self._channel.read("GET", "/v3/account/usage", usage_rows, params=params)
 
     def server_now(self) -> datetime:
@@ -171,8 +179,8 @@ class TripoClient:
         Raises:
             ValueError: More than 100 ids.
         """
-        if len(task_ids) > MAX_LISTED_TASKS:
-            raise ValueError(f"{len(task_ids)} task ids, at most {MAX_LISTED_TASKS} fit in one call")
+        if len(task_ids) > MOST_LISTED_TASKS:
+            raise ValueError(f"{len(task_ids)} task ids, at most {MOST_LISTED_TASKS} fit in one call")
         if not task_ids:
             return {}
         body = {"task_ids": list(task_ids)}

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from decimal import Decimal
 from pathlib import Path
 
 from pydantic import SecretStr
@@ -34,9 +33,8 @@ from catalog3d.stages.doctor.offer import Offer, evidence_files
 from catalog3d.stages.leases import held
 from catalog3d.stages.lookup import looked_up
 from catalog3d.stages.open_tasks import settle_cut_off, settle_when_done
-from catalog3d.stages.order import order_when_free
+from catalog3d.stages.order import close_unmade, order_when_free
 from catalog3d.stages.planning import Planned
-from catalog3d.stages.telling import surely
 from catalog3d.wording import credits_text
 
 NAME = "account check"
@@ -217,28 +215,10 @@ async def _order(context: RunContext, observer: Observer, current: Generation, l
     except SubmissionUnknown:
         return
     except (ProductError, RunError) as error:
-        await _give_back(context, lease, error)
+        await close_unmade(context, lease, error)
         raise
     ordered = await context.record(context.catalog.registry.ledger.get, current.id)
     await observer.note_answer(ordered.task_id)
-
-
-async def _give_back(context: RunContext, lease: Lease, error: ProductError | RunError) -> None:
-    """Close an order that surely was not made, so that its credits are free again."""
-    ledger = context.catalog.registry.ledger
-    state = (await surely(context, ledger.get, lease.generation_id)).state
-    if state not in (LedgerState.INTENT, LedgerState.SENDING) or lease.generation_id in context.answers:
-        return
-    refused = state is LedgerState.SENDING and isinstance(error, ProductError)
-    await surely(
-        context,
-        ledger.settle,
-        lease,
-        Outcome.REFUSED if refused else Outcome.WITHDRAWN,
-        credits_consumed=Decimal(0),
-        code=error.code,
-        message=error.message,
-    )
 
 
 def _nothing_planned() -> Planned:
