@@ -9,15 +9,15 @@ from catalog3d.stages.context import RunContext, SkuWork
 from catalog3d.stop_rules import Charge, Judged, bad_batch, price_drift
 
 
-def note_settled(context: RunContext, settled: Generation) -> None:
+def note_charged(context: RunContext, ended: Generation) -> None:
     """Compare what a task cost with what was expected, and stop the run at the third that cost more.
 
-    Tasks of earlier runs count too: that they were settled now says what Tripo charges now.
+    Tasks of earlier runs count too: that they ended now says what Tripo charges now.
     """
-    if settled.credits_consumed is None:
+    if ended.credits_consumed is None:
         return
-    context.charges[settled.id] = Charge(
-        task_id=settled.task_id, expected=settled.expected_credits, charged=settled.credits_consumed
+    context.charges[ended.id] = Charge(
+        task_id=ended.task_id, expected=ended.expected_credits, charged=ended.credits_consumed
     )
     error = price_drift(context.charges.values())
     if error is not None:

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
 from decimal import Decimal
 
@@ -14,7 +15,7 @@ from catalog3d.errors import Catalog3DError, NeedsPersonError, RunError, Submiss
 from catalog3d.ledger import Generation, Lease, LedgerState, Outcome
 from catalog3d.ports import TaskDetail, TaskState
 from catalog3d.stages.context import RunContext, Watcher
-from catalog3d.stages.early_stops import note_settled
+from catalog3d.stages.early_stops import note_charged
 from catalog3d.stages.leases import take_over
 from catalog3d.stages.lookup import looked_up
 from catalog3d.stages.telling import surely
@@ -36,18 +37,19 @@ async def settle_when_done(context: RunContext, generation: Generation, lease: L
     detail = await _detail(context, generation)
     success = detail.state is TaskState.SUCCESS
     code, message = ("", "") if success else _failure(detail)
+    consumed = detail.credits_consumed if success else detail.credits_consumed or Decimal(0)
+    note_charged(context, replace(generation, credits_consumed=consumed))  # before its slot is free for the next order
     settled = await surely(
         context,
         context.catalog.registry.ledger.settle,
         lease,
         Outcome.SUCCESS if success else Outcome.FAILED,
-        credits_consumed=detail.credits_consumed if success else detail.credits_consumed or Decimal(0),
+        credits_consumed=consumed,
         code=code,
         message=message,
     )
     async with context.slot_freed:
         context.slot_freed.notify_all()
-    note_settled(context, settled)
     return settled
 
 

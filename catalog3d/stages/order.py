@@ -135,7 +135,7 @@ async def _order(context: RunContext, generation: Generation, lease: Lease, toke
         base_url=context.link.base_url,
     )
     try:
-        _require_swift(context, began_s)
+        _require_still_wanted(context, began_s)
         answer = await context.link.client.submit(generation.brief, tokens, generation.model_seed)
     except NotSentError:
         await surely(context, ledger.back_to_intent, lease)
@@ -147,8 +147,12 @@ async def _order(context: RunContext, generation: Generation, lease: Lease, toke
     await _keep(context, generation, lease, answer)
 
 
-def _require_swift(context: RunContext, began_s: float) -> None:
-    """Not sent after a pause, however long the commit before it took: somebody else may have taken it over."""
+def _require_still_wanted(context: RunContext, began_s: float) -> None:
+    """Not sent once the run is stopped; nor after a pause, however long the commit before it took: somebody else may
+    have taken it over.
+    """
+    if context.stopped_by is not None:
+        raise NotSentError("The run was stopped right before it sent this request.", code=context.stopped_by.code)
     if context.elapsed_s() - began_s > _SEND_WITHIN_S:
         raise NotSentError("The program was held up right before it sent this request.", code="HELD_UP")
 

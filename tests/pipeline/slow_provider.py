@@ -57,7 +57,8 @@ def slow_provider(state: Path) -> Iterator[SlowProvider]:
     @app.middleware("http")
     async def answer_late(request: Request, call_next: Callable[[Request], Any]) -> Response:
         answer: Response = await call_next(request)
-        if request.url.path.startswith("/v3/generation/") and provider.answer_s:
+        made = request.url.path.startswith("/v3/generation/") and answer.status_code == 200
+        if made and provider.answer_s:
             provider.unanswered += 1
             await asyncio.sleep(provider.answer_s)
             provider.unanswered -= 1

@@ -322,3 +322,23 @@ def test_a_product_that_may_not_pay_never_pays(tmp_path: Path) -> None:
         assert caught.value.code == "PHOTO_CHANGED"
 
     assert play(tmp_path, story).submits == 0
+
+
+def test_a_run_that_is_stopped_right_before_it_sends_a_request_does_not_send_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def story(context: RunContext, _tripo: ScriptedTripo) -> None:
+        ledger = context.catalog.registry.ledger
+        start_sending = ledger.start_sending
+
+        def stopped_meanwhile(*arguments: Any, **options: Any) -> None:
+            start_sending(*arguments, **options)
+            context.stopped_by = RunError("Dearer.", code="PRICE_DRIFT")
+
+        monkeypatch.setattr(ledger, "start_sending", stopped_meanwhile)
+        with pytest.raises(ProductError) as caught:
+            await generate(context, "A")
+        assert caught.value.code == "PRICE_DRIFT"
+        assert (await latest(context)).outcome is Outcome.WITHDRAWN
+
+    assert play(tmp_path, story).submits == 0
