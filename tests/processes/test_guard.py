@@ -43,6 +43,7 @@ FLOW_RUN = '''
 import os, signal, subprocess, sys, time
 check = subprocess.Popen(["sleep", "60"], start_new_session=True)
 def stop(*_):
+    open(sys.argv[1] + ".asked", "w").close()
     time.sleep(float(sys.argv[2]))
     words = "its mesh check lives" if check.poll() is None else "its mesh check is dead"
     check.kill()

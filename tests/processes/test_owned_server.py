@@ -175,6 +175,7 @@ def test_second_ctrl_c_while_a_worker_is_stopped_waits_for_no_flow_run(tmp_path)
     program.stdin.write("\n")
     program.stdin.flush()
     assert program.stdout.readline() == "leaves\n"
+    assert eventually((tmp_path / "pids.asked").exists, within_s=10)  # until then a Ctrl-C would be the first one
 
     program.send_signal(signal.SIGINT)
 
