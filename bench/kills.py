@@ -11,6 +11,7 @@ from __future__ import annotations
 import argparse
 import logging
 import random
+import statistics
 import sys
 import tempfile
 import time
@@ -116,12 +117,29 @@ def _print(profile: str, tally: Tally, verdict: Verdict) -> bool:
         *(verdict.adopted, verdict.proven_absent, verdict.orphans, verdict.unknown, verdict.parts, verdict.left_leases),
     )
     print(f"{profile:<32}" + "".join(f"{figure:>9}" for figure in figures))
+    print(f"    {_lost_answers(tally, verdict)}; {_money(verdict)}")
     if verdict.parked:
         print("    parked:", ", ".join(f"{reason} {count}" for reason, count in verdict.parked.most_common()))
     for what, cases in {**verdict.defects, "lives that broke": tally.broken}.items():
         print(*(f"    {what}: {case}" for case in cases), sep="\n" if cases else "", end="\n" if cases else "")
     sys.stdout.flush()
     return bool(verdict.defects or tally.broken)
+
+
+def _lost_answers(tally: Tally, verdict: Verdict) -> str:
+    """How long it took to learn what became of lost answers, in seconds of this bench, and what was asked for it."""
+    waits = verdict.waits_s
+    known = (
+        f"known after {statistics.median(waits):.1f} s (longest {max(waits):.1f} s)" if waits else "none became known"
+    )
+    return f"lost answers: {len(waits)} {known}, {tally.usage_reads} pages of usage read"
+
+
+def _money(verdict: Verdict) -> str:
+    return (
+        f"credits: account {verdict.charged:g}, ledger {verdict.recorded:g} (difference "
+        f"{verdict.charged - verdict.recorded:g}), estimate {verdict.expected:g}"
+    )
 
 
 def _parser() -> argparse.ArgumentParser:

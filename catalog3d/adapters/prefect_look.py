@@ -111,6 +111,12 @@ def _ask(
             code="PREFECT_REFUSED",
             fix="Set PREFECT_API_KEY or PREFECT_API_AUTH_STRING as its owner says.",
         )
+    if answer.status_code >= 500:
+        raise RunError(
+            f"The Prefect server is there and cannot answer now (HTTP {answer.status_code}): it is starting or busy.",
+            code="PREFECT_UNREACHABLE",
+            fix="Try again in a minute; its own log says more.",
+        )
     if missing and answer.status_code == 404:
         return None
     try:

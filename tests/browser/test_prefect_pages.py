@@ -18,6 +18,7 @@ from playwright.sync_api import Browser, Page
 from catalog3d.adapters.owned_server import free_port
 from catalog3d.status import Stage
 from tests.pipeline.team import BRIEFS, PHOTOS, ROWS, Provider, Team, make_team, with_tripo, write_sheet
+from tests.processes.prefect_api import ask_prefect
 from tests.processes.processes import eventually
 
 pytestmark = pytest.mark.server
@@ -36,15 +37,14 @@ class Office:
     page: Page
 
     def api(self, path: str, **body: Any) -> Any:
-        return httpx.post(f"{self.url}/api/{path}/filter", json=body, trust_env=False).raise_for_status().json()
+        return ask_prefect(self.url, f"{path}/filter", body)
 
     def deployment(self, name: str) -> dict[str, Any]:
         (found,) = [found for found in self.api("deployments") if found["name"] == name]
         return dict(found)
 
     def flow_run(self, run_id: str) -> dict[str, Any]:
-        answer = httpx.get(f"{self.url}/api/flow_runs/{run_id}", trust_env=False).raise_for_status()
-        return dict(answer.json())
+        return dict(ask_prefect(self.url, f"flow_runs/{run_id}"))
 
     def runs_of(self, name: str) -> list[dict[str, Any]]:
         """The runs of a deployment that were started, oldest first."""
@@ -86,10 +86,9 @@ def office(
 
 def _deployed(url: str) -> list[Any]:
     try:
-        found: list[Any] = httpx.post(f"{url}/api/deployments/filter", json={}, trust_env=False).json()
-    except (httpx.HTTPError, ValueError):
+        return list(ask_prefect(url, "deployments/filter", {}))
+    except httpx.HTTPError:
         return []
-    return found
 
 
 def test_the_three_deployments_are_listed(office: Office) -> None:
@@ -185,9 +184,7 @@ def test_cancel_stops_a_run_within_seconds_and_lets_go_of_everything(office: Off
     office.page.get_by_role("button", name="Submit").click()
     assert eventually(lambda: office.tripo.stats()["open"] == 2, within_s=90)
     (running,) = [run for run in office.runs_of("catalog-run") if run["state"]["type"] == "RUNNING"]
-    httpx.post(
-        f"{office.url}/api/flow_runs/{running['id']}/set_state", json={"state": {"type": "CANCELLING"}}, trust_env=False
-    ).raise_for_status()
+    ask_prefect(office.url, f"flow_runs/{running['id']}/set_state", {"state": {"type": "CANCELLING"}})
     began = time.monotonic()
     assert eventually(lambda: office.flow_run(running["id"])["state"]["type"] == "CANCELLED", within_s=60)
     assert time.monotonic() - began < 30

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,10 @@ class Verdict:
         left_leases: Of runs that were killed between finishing a SKU and dropping its lease: they hinder nobody, and
             expire.
         parts: Unfinished files of killed writers, which no key ever names.
+        waits_s: For each lost answer whose fate became known: how long after it was given up.
+        charged: By the account, for tasks of ours.
+        recorded: By the ledger, for the same.
+        expected: By the ledger, for those that it recorded as charged.
     """
 
     paid_twice: list[str]
@@ -60,6 +65,10 @@ class Verdict:
     unknown: int
     left_leases: int = 0
     parts: int = 0
+    waits_s: tuple[float, ...] = ()
+    charged: Decimal = Decimal(0)
+    recorded: Decimal = Decimal(0)
+    expected: Decimal = Decimal(0)
 
     @property
     def defects(self) -> dict[str, list[str]]:
@@ -122,7 +131,18 @@ def judge(
         orphans=len(books.orphans),
         unknown=sum(row["state"] == LedgerState.UNKNOWN for row in books.generations),
         parts=len(list(folder.rglob(f"{PART_PREFIX}*"))) if folder else 0,
+        waits_s=tuple(_waits_s(books.generations)),
+        charged=sum((Decimal(str(task["credits_consumed"])) for task in ours), Decimal(0)),
+        recorded=sum((row["credits_consumed"] or Decimal(0) for row in books.generations), Decimal(0)),
+        expected=sum((row["expected_credits"] for row in books.generations if row["credits_consumed"]), Decimal(0)),
     )
+
+
+def _waits_s(generations: Iterable[Mapping[str, Any]]) -> Iterator[float]:
+    for row in generations:
+        known_at = row["submitted_at"] if row["task_id"] else row["settled_at"]
+        if row["given_up_at"] and known_at:
+            yield (known_at - row["given_up_at"]).total_seconds()
 
 
 def _is_paid(task: Mapping[str, Any]) -> bool:
@@ -223,4 +243,5 @@ class Tally:
     seen: Counter[str] = field(default_factory=Counter)
     broken: list[str] = field(default_factory=list)
     killed: set[int] = field(default_factory=set)
+    usage_reads: int = 0
     wall_s: float = 0.0

@@ -59,6 +59,11 @@ class Account:
         found: list[dict[str, Any]] = self._ask("GET", "tasks")
         return found
 
+    def usage_reads(self) -> int:
+        """Requests for pages of the account's usage, which is where a lost answer is looked for."""
+        requests: dict[str, int] = self._ask("GET", "stats")["requests"]
+        return sum(count for name, count in requests.items() if name.startswith("GET /v3/account/usage"))
+
     def become(self, profile: str, cuts: tuple[Mapping[str, Any], ...] = CUTS) -> None:
         """Take on a profile, and cut connections besides."""
         self._ask("POST", "profile", {"profile": profile})
@@ -98,6 +103,7 @@ class Siege:
         with self._timed(), self.engine() as engine:
             self.attack(engine, kills)
             self.calm_down(engine)
+            self.tally.usage_reads = self.account.usage_reads()
             return self.verdict(engine)
 
     def attack(self, engine: Engine, kills: int) -> None:

@@ -24,6 +24,7 @@ from catalog3d.adapters.owned_server import free_port
 from tests.pipeline.key_hunt import command_lines, files_with
 from tests.pipeline.slow_provider import SlowProvider, slow_provider
 from tests.pipeline.team import BRIEFS, KEY, WITH_MODEL, Said, Team, make_team, with_tripo
+from tests.processes.prefect_api import ask_prefect
 from tests.processes.processes import eventually, processes_naming
 
 pytestmark = pytest.mark.server
@@ -81,7 +82,7 @@ class Machine:
     url: str
 
     def api(self, path: str, **body: Any) -> Any:
-        return httpx.post(f"{self.url}/api/{path}", json=body, trust_env=False).raise_for_status().json()
+        return ask_prefect(self.url, path, body)
 
     def press_run(self, **parameters: Any) -> str:
         (deployment,) = [it for it in self.api("deployments/filter") if it["name"] == "catalog-run"]
@@ -96,8 +97,7 @@ class Machine:
         self.api(f"flow_runs/{run_id}/set_state", state={"type": "CANCELLING"})
 
     def state(self, run_id: str) -> str:
-        found = httpx.get(f"{self.url}/api/flow_runs/{run_id}", trust_env=False).raise_for_status().json()
-        return str(found["state"]["type"])
+        return str(ask_prefect(self.url, f"flow_runs/{run_id}")["state"]["type"])
 
     def run_of_the_command_line(self) -> str:
         (found,) = [it for it in self.api("flow_runs/filter") if it["deployment_id"] is None and it["end_time"] is None]

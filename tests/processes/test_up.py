@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 
 from catalog3d.adapters.owned_server import free_port
+from tests.processes.prefect_api import ask_prefect
 from tests.processes.processes import ROOT, eventually, processes_naming
 
 PROMISED_S = 10.0
@@ -79,10 +79,10 @@ def _left(home: Path) -> list[str]:
 def evidence(tmp_path_factory: pytest.TempPathFactory) -> Evidence:
     home, users_home = tmp_path_factory.mktemp("team"), tmp_path_factory.mktemp("users-home")
     port = free_port()
-    api = httpx.Client(base_url=f"http://127.0.0.1:{port}/api", trust_env=False)
-    with api, _up(home, users_home, port) as up:
-        deployments = api.post("/deployments/filter", json={}).json()
-        pools = api.post("/work_pools/filter", json={}).json()
+    url = f"http://127.0.0.1:{port}"
+    with _up(home, users_home, port) as up:
+        deployments = ask_prefect(url, "deployments/filter", {})
+        pools = ask_prefect(url, "work_pools/filter", {})
         assert processes_naming(str(home))
         up.kill()
         up.wait()
