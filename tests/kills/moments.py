@@ -24,19 +24,24 @@ _WORK = {
     "stored": "select count(*) from assets where stored",
 }
 """Steps of the work, by what a commit of each leaves in the registry."""
-_START_UP_S = 3.5
-"""About what a run needs until it works."""
+START_UP_S = 3.5
+"""About what a run needs until it works, if it is alone on the machine."""
 LONGEST_LIFE_S = 9.0
 LOOK_S = 0.01
 
 
-def some_moment(engine: Engine, chance: random.Random) -> Callable[[], bool]:
-    """A moment to kill at: some time after the start, or right after the registry tells of one more step of the work."""
+def some_moment(engine: Engine, chance: random.Random, processes: int) -> Callable[[], bool]:
+    """A moment to kill at: some time after the start, or right after the registry tells of one more step of the work.
+
+    Args:
+        processes: Runs at once, which share the machine and so are slower each.
+    """
     began = time.monotonic()
+    start_up_s, longest_s = START_UP_S * processes, LONGEST_LIFE_S * processes
     if chance.random() < 0.35:
-        after_s = chance.choice((chance.uniform(0.2, _START_UP_S), chance.uniform(_START_UP_S, LONGEST_LIFE_S)))
+        after_s = chance.choice((chance.uniform(0.2, start_up_s), chance.uniform(start_up_s, longest_s)))
         return lambda: time.monotonic() - began > after_s
-    return step_taken(engine, chance, chance.uniform(_START_UP_S, LONGEST_LIFE_S))
+    return step_taken(engine, chance, chance.uniform(start_up_s, longest_s))
 
 
 def step_taken(engine: Engine, chance: random.Random, at_last_s: float) -> Callable[[], bool]:

@@ -124,9 +124,9 @@ class Siege:
             if killed == kills:
                 return
             life = self.new_life(f"killed-{place}")
-            moment = some_moment(engine, chance)
-            began = time.monotonic()
-            while not life.has_ended and time.monotonic() - began < LONGEST_LIFE_S and not moment():
+            moment = some_moment(engine, chance, self.processes)
+            began, longest_s = time.monotonic(), LONGEST_LIFE_S * self.processes
+            while not life.has_ended and time.monotonic() - began < longest_s and not moment():
                 time.sleep(LOOK_S)
             if life.has_ended:
                 self._note_end(life, life.process.returncode)
