@@ -62,7 +62,8 @@ NEXT_ACTIONS: dict[str, str] = {
     "RUN_STOPPED": "Run again: it goes on where it stopped.",
     "TAKEN": "Another run is working on it.",
     "TASK_FAILED": "Try another photo; `catalog3d rerun --sku SKU` tries the same one again.",
-    "WRONG_FILE": "Run again: the finished model is fetched anew at no cost.",
+    "WRONG_FILE": "Run again: the finished model is fetched anew at no cost. If it stays so, look at the task in Tripo's "
+    "console; `catalog3d retake SKU` makes a new one, which is billed.",
     "PRICE_UNKNOWN": "Name a model and options with a known price in catalog.yaml, and run again.",
     "RETAKE_ASKED": "`catalog3d retake SKU --reason CODE` orders it and says the price first; with a better photo in "
     "place of the old one, `catalog3d rerun --stale` does.",

@@ -5,7 +5,6 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
-import re
 import shutil
 import stat
 import time
@@ -15,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from catalog3d.adapters.whole_files import PART_PREFIX, sync_folder, write_part
+from catalog3d.adapters.whole_files import sync_folder, write_part
 from catalog3d.errors import RunError
 
 MAX_SHEET_BYTES = 200 * 1024 * 1024
@@ -23,7 +22,6 @@ MAX_SHEET_BYTES = 200 * 1024 * 1024
 LOCK_TIMEOUT_S = 60.0
 """Longer than any write takes: a writer that waits this long waits for something that hangs."""
 _LOCK_POLL_S = 0.05
-_STALE_PART_S = 24 * 3600
 _ANY_WRITE_BIT = stat.S_IWUSR | stat.S_IWGRP | stat.S_IWOTH
 
 
@@ -120,15 +118,6 @@ def keep_rights(path: Path, new: Path) -> None:
             break
     shutil.copystat(path, new)
     os.utime(new)
-
-
-def clear_stale_parts(folder: Path) -> None:
-    """Delete the unfinished files of writers that were killed here a day ago or earlier."""
-    for part in folder.glob(f"{PART_PREFIX}*"):
-        with suppress(OSError):
-            old = time.time() - part.stat().st_mtime > _STALE_PART_S
-            if old and re.fullmatch(r"[0-9a-f]{16}", part.name.removeprefix(PART_PREFIX)):
-                part.unlink()
 
 
 def path_digest(path: Path) -> str:

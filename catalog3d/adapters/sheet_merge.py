@@ -14,7 +14,6 @@ from catalog3d.adapters.sheet_backups import back_up, backups_of, thin_out
 from catalog3d.adapters.sheet_csv import CsvSheet
 from catalog3d.adapters.sheet_disk import (
     SheetFile,
-    clear_stale_parts,
     is_protected,
     open_elsewhere,
     read_sheet,
@@ -25,6 +24,7 @@ from catalog3d.adapters.sheet_results import Values, read_results, results_path,
 from catalog3d.adapters.sheet_swap import Swap, replace_unchanged
 from catalog3d.adapters.sheet_text import sniff_encoding
 from catalog3d.adapters.sheet_xlsx import XlsxSheet
+from catalog3d.adapters.whole_files import clear_stale_parts
 from catalog3d.errors import RunError
 from catalog3d.sheet_columns import OUR_COLUMNS, STATUS_COLUMN
 

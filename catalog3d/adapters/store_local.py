@@ -12,6 +12,7 @@ from catalog3d.adapters.store_errors import content_changed, disk_errors, key_mi
 from catalog3d.adapters.whole_files import (
     PART_PREFIX,
     chunks_of,
+    clear_stale_parts,
     make_folder,
     receive,
     require_content,
@@ -33,7 +34,7 @@ class LocalStore:
     A file appears under its name by a hard link, which fails if the name is taken: readers never see half a file,
     and of two writers one wins. Where the file system has no hard links (exFAT, some network shares), a lock file
     in the folder does the same among writers of this program. A killed writer leaves at most a `.part-*` file,
-    which is never a key.
+    which is never a key; `check` sweeps those of the day before.
 
     Args:
         root: Created by `check` or the first write.
@@ -47,6 +48,7 @@ class LocalStore:
     def check(self) -> None:
         with disk_errors(self._root):
             make_folder(self._root)
+            clear_stale_parts(self._root, below=True)
             write_part(self._root, [b"can this folder be written?"]).path.unlink()
 
     def put_new(self, key: str, content: bytes | Path, *, sha256: str, content_type: str) -> StoredObject:  # noqa: ARG002 - files have no type

@@ -5,8 +5,11 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import re
 import secrets
+import time
 from collections.abc import Generator, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +17,9 @@ from catalog3d.adapters.store_errors import content_changed, content_gone
 
 PART_PREFIX = ".part-"
 CHUNK_BYTES = 1 << 20
+_STALE_PART_S = 24 * 3600
+"""A writer that needs longer for one file is none of ours."""
+_PART_NAME = re.compile(rf"{re.escape(PART_PREFIX)}[0-9a-f]{{16}}")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -80,6 +86,21 @@ def write_part(folder: Path, chunks: Iterable[bytes]) -> Part:
         path.unlink(missing_ok=True)
         raise
     return Part(path=path, sha256=digest.hexdigest(), size_bytes=size)
+
+
+def clear_stale_parts(folder: Path, *, below: bool = False) -> None:
+    """Delete the unfinished files of writers that were killed here a day ago or earlier.
+
+    Args:
+        below: In all folders below as well; a link is not followed.
+    """
+    for place, subfolders, names in os.walk(folder):
+        for part in (Path(place, name) for name in names if _PART_NAME.fullmatch(name)):
+            with suppress(OSError):
+                if time.time() - part.lstat().st_mtime > _STALE_PART_S:
+                    part.unlink()
+        if not below:
+            subfolders.clear()
 
 
 def receive(chunks: Iterable[bytes], target: Path, *, key: str, sha256: str) -> None:

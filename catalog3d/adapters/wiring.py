@@ -23,6 +23,7 @@ from catalog3d.adapters.registry.registry import open_registry
 from catalog3d.adapters.stores import open_store
 from catalog3d.adapters.tripo.client import TripoClient
 from catalog3d.adapters.wallet import available_credits, wallet_of
+from catalog3d.adapters.whole_files import clear_stale_parts
 from catalog3d.asset import generation_to_keep
 from catalog3d.errors import RunError
 from catalog3d.home import Home, find_home
@@ -73,6 +74,7 @@ def open_catalog(start: Path, *, rehearse: bool = False, offline: bool = False) 
     store = open_store(settings.store, home)
     if not offline:
         store.check()
+        clear_stale_parts(home.work, below=True)
     registry = open_registry(home, settings.registry_url, clock, catalog_name(home, settings, store))
     try:
         yield OpenCatalog(

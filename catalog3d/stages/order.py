@@ -21,6 +21,7 @@ log = logging.getLogger(__name__)
 
 NO_FREE_SLOT = "NO_FREE_SLOT"
 SLOTS_FULL = "SLOTS_FULL"
+HELD_UP = "HELD_UP"
 WAIT_IS_NORMAL = frozenset({SLOTS_FULL, "RATE_LIMITED"})
 """Answers of a provider that works: they never fail a SKU."""
 MOST_TRIES = 8
@@ -41,7 +42,7 @@ async def order_when_free(
     Raises:
         ProductError: The provider refused it, the budget is used up, or the run was stopped.
         SubmissionUnknown: No answer says what became of it; it is `unknown` in the ledger.
-        RunError: NO_CREDITS, KEY_REFUSED, GENERATOR_UNREACHABLE, SLOTS_STUCK.
+        RunError: NO_CREDITS, KEY_REFUSED, GENERATOR_UNREACHABLE, HELD_UP, SLOTS_STUCK.
     """
     loop, tries, waiting_since = asyncio.get_running_loop(), 0, None
     while True:
@@ -57,15 +58,25 @@ async def order_when_free(
             if error.code == SLOTS_FULL and await _slots_full(context, generation, error):
                 continue
             if tries >= MOST_TRIES and error.code not in WAIT_IS_NORMAL:
-                raise RunError(
-                    f"The server that makes the models cannot be reached: {error.message}",
-                    code="GENERATOR_UNREACHABLE",
-                    fix="Check the network, then run again: nothing was sent.",
-                ) from error
+                raise _given_up(error) from error
             await context.pause(_pause_s(context, error, tries), sku)
         else:
             await _slot_taken(context, generation)
             return
+
+
+def _given_up(error: NotSentError) -> RunError:
+    if error.code == HELD_UP:
+        return RunError(
+            f"{MOST_TRIES} times in a row this program was too slow to send an order safely, so none was sent.",
+            code=HELD_UP,
+            fix="Look at what else this machine or the registry's database does, then run again: nothing was paid.",
+        )
+    return RunError(
+        f"The server that makes the models cannot be reached: {error.message}",
+        code="GENERATOR_UNREACHABLE",
+        fix="Check the network, then run again: nothing was sent.",
+    )
 
 
 async def _in_one_piece(context: RunContext, lease: Lease, work: Coroutine[Any, Any, None]) -> None:
@@ -154,7 +165,7 @@ def _require_still_wanted(context: RunContext, began_s: float) -> None:
     if context.stopped_by is not None:
         raise NotSentError("The run was stopped right before it sent this request.", code=context.stopped_by.code)
     if context.elapsed_s() - began_s > _SEND_WITHIN_S:
-        raise NotSentError("The program was held up right before it sent this request.", code="HELD_UP")
+        raise NotSentError("The program was held up right before it sent this request.", code=HELD_UP)
 
 
 async def _keep(context: RunContext, generation: Generation, lease: Lease, answer: Submitted) -> None:

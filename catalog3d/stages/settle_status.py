@@ -48,19 +48,15 @@ def _settle(context: RunContext, sku: str) -> Standing:
         context.ended[sku] = Status.GENERATING
         return Standing(status=Status.GENERATING, stage=noted.stage, reason=noted.reason, message=noted.message)
     end = _standing(context, context.work[sku], noted)
-    registry.catalog.change(
-        [
-            Change(
-                sku=sku,
-                status=end.status,
-                stage=end.stage,
-                reason=end.reason,
-                message=end.message,
-                generation_id=noted.generation_id,
-            )
-        ]
+    change = Change(
+        sku=sku,
+        status=end.status,
+        stage=end.stage,
+        reason=end.reason,
+        message=end.message,
+        generation_id=noted.generation_id,
     )
-    registry.catalog.release(sku, context.holder)
+    registry.catalog.change([change], done_by=context.holder)
     registry.runs.note(context.run_id, sku, status=end.status, stage=end.stage, reason=end.reason, message=end.message)
     context.changed_skus.add(sku)
     context.ended[sku] = end.status

@@ -9,6 +9,7 @@ import stat
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -40,6 +41,20 @@ store.put_new("assets/A/a.glb", b"model", sha256={SHA!r}, content_type="model/gl
     assert store.stat("assets/A/a.glb") is None
     store.put_new("assets/A/a.glb", b"model", sha256=SHA, content_type="")
     assert list(store.keys()) == ["assets/A/a.glb"]
+
+
+def test_unfinished_files_are_swept_the_day_after_and_nothing_else(tmp_path: Path) -> None:
+    store = LocalStore(tmp_path)
+    store.put_new("raw/a.glb", b"model", sha256=SHA, content_type="")
+    kept = [".part-00112233445566aa", ".part-lock", ".part-notes.txt"]
+    yesterday = time.time() - 25 * 3600
+    for name in (".part-ffeeddccbbaa0099", *kept):
+        (tmp_path / "raw" / name).write_bytes(b"half a mo")
+        if name != kept[0]:
+            os.utime(tmp_path / "raw" / name, (yesterday, yesterday))
+    os.utime(tmp_path / "raw" / "a.glb", (yesterday, yesterday))
+    store.check()
+    assert names(tmp_path / "raw") == sorted([*kept, "a.glb"])
 
 
 def test_a_finished_write_leaves_no_temporary_file(tmp_path: Path) -> None:

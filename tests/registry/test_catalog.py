@@ -191,6 +191,16 @@ def test_a_sku_may_always_wait_fail_or_be_worked_on(registry: Registry) -> None:
         assert registry.catalog.standings()["A1"].status is status
 
 
+def test_the_end_of_the_work_on_a_sku_lets_it_go_in_the_same_step(registry: Registry) -> None:
+    know(registry, "A1", "B2")
+    for sku, holder in (("A1", "run-1"), ("B2", "run-2")):
+        assert registry.catalog.take(sku, holder)
+    ended = [Change(sku=sku, status=Status.FAILED, reason="TASK_FAILED") for sku in ("A1", "B2")]
+    registry.catalog.change(ended, done_by="run-1")
+    assert registry.catalog.worker_of("A1") is None
+    assert (registry.catalog.worker_of("B2") or ("",))[0] == "run-2"
+
+
 def test_the_last_run_of_a_sheet_says_what_it_was_asked(registry: Registry, clock: HandClock) -> None:
     for number, (sheet, images) in enumerate((("a.csv", "old"), ("a.csv", "new"), ("b.csv", "other"))):
         clock.advance(1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from decimal import Decimal
@@ -222,6 +223,22 @@ def test_a_provider_that_cannot_be_reached_stops_the_run(tmp_path: Path) -> None
         assert (await latest(context)).outcome is Outcome.WITHDRAWN
 
     assert play(tmp_path, story).submits == order.MOST_TRIES
+
+
+def test_a_program_that_is_always_too_slow_to_send_safely_sends_nothing_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(order, "_MAX_WAIT_S", 0.0)
+    hours = itertools.count(step=3600)
+
+    async def story(context: RunContext, _tripo: ScriptedTripo) -> None:
+        context.elapsed_s = lambda: float(next(hours))
+        with pytest.raises(RunError, match="too slow to send an order safely") as stopped:
+            await generate(context, "A")
+        assert stopped.value.code == "HELD_UP"
+        assert (await latest(context)).outcome is Outcome.WITHDRAWN
+
+    assert play(tmp_path, story).submits == 0
 
 
 def test_a_stop_ends_pauses_uploads_and_waits_for_a_slot_at_once(tmp_path: Path) -> None:

@@ -102,8 +102,11 @@ class CatalogRecord(VersionRecord):
                 if row.sku in gone:
                     row.sheet = ""
 
-    def change(self, changes: Sequence[Change]) -> list[str]:
+    def change(self, changes: Sequence[Change], *, done_by: str = "") -> list[str]:
         """Move SKUs to new standings in one transaction.
+
+        Args:
+            done_by: A holder whose work on them ends with it: its leases go in the same transaction.
 
         Returns:
             The SKUs that were moved: all but those whose standing is no longer the one that was seen.
@@ -131,6 +134,8 @@ class CatalogRecord(VersionRecord):
                 row.reason, row.message = change.reason, change.message
                 row.generation_id = change.generation_id or row.generation_id
                 row.revision, row.updated_at = row.revision + 1, now
+                if done_by and row.lease_holder == done_by:
+                    row.lease_holder, row.lease_expires_at = "", None
                 moved.append(change.sku)
         return moved
 
