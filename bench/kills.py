@@ -62,7 +62,8 @@ def main() -> None:
         until = time.monotonic() + given.minutes * 60
         for place, profile in enumerate(profiles):
             share = -(-left // (len(profiles) - place))
-            tally, verdict = _one(given, folder / f"{place}-{profile}", profile, prefect_url, postgres, s3, share)
+            siege_folder, seed = folder / f"{place}-{profile}", given.seed + 100 * place
+            tally, verdict = _one(given, siege_folder, profile, prefect_url, postgres, s3, share, seed)
             left -= tally.kills
             seen += tally.seen
             broken |= _print(profile, tally, verdict)
@@ -82,6 +83,7 @@ def _one(
     postgres: str,
     s3: S3Server | None,
     kills: int,
+    seed: int,
 ) -> tuple[Tally, Verdict]:
     with (
         _database(postgres) as database,
@@ -90,14 +92,14 @@ def _one(
             skus=given.skus,
             profile=profile.replace("+", ","),
             prefect_url=prefect_url,
-            seed=given.seed,
+            seed=seed,
             scale=given.scale,
             postgres_url=database,
             s3=s3,
             processes=given.processes,
         ) as siege,
     ):
-        verdict = siege.stop_and_take_over(random.Random(given.seed)) if given.stop else siege.play(kills)
+        verdict = siege.stop_and_take_over(random.Random(seed)) if given.stop else siege.play(kills)
         return siege.tally, verdict
 
 

@@ -43,6 +43,8 @@ def laid_siege(
 ) -> Iterator[Siege]:
     """A fresh catalog and an account of that profile; registry and library in the folder unless servers are given.
 
+    With servers for both, every second run works in a home of its own, as on another machine.
+
     Args:
         longest_task_s: At Tripo, as the team's settings say it: how long one of its tasks may stay unseen.
     """
@@ -61,8 +63,11 @@ def laid_siege(
         if s3:
             store = _bucket(s3)
             environment |= _told(store)
+        catalog = make_catalog(home.root, skus, environment)
+        if postgres_url and s3:
+            catalog = catalog.elsewhere(folder / "another-machine" / "catalog")
         siege = Siege(
-            catalog=make_catalog(home.root, skus, environment),
+            catalog=catalog,
             account=account,
             registry_url=postgres_url or _seen_by_us(home.registry_file),
             store=store,

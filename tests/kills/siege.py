@@ -34,7 +34,7 @@ CUTS: tuple[Mapping[str, Any], ...] = (
 )
 """Connections that are cut, with and without a paid task behind them."""
 
-_CALM_RUNS = 5
+_BETWEEN_RUNS_S = 5.0
 
 
 def lookups_scaled(scale: float, *, longest_task_s: float = 1800.0) -> dict[str, str]:
@@ -123,7 +123,7 @@ class Siege:
         for _ in range(2 * kills):
             if killed == kills:
                 return
-            life = self.new_life(f"killed-{place}")
+            life = self.new_life(f"killed-{place}", place)
             moment = some_moment(engine, chance, self.processes)
             began, longest_s = time.monotonic(), LONGEST_LIFE_S * self.processes
             while not life.has_ended and time.monotonic() - began < longest_s and not moment():
@@ -141,18 +141,23 @@ class Siege:
                 self.tally.seen.update(unfinished(engine))
 
     def calm_down(self, engine: Engine) -> None:
-        """Let runs end by themselves until nothing is left that another run would do."""
-        for _ in range(_CALM_RUNS):
-            lives = [self.new_life(f"calm-{place}") for place in range(self.processes)]
+        """Let runs end by themselves until nothing is left that another run would do.
+
+        A lease of another machine is waited for, since nobody there says whether its holder lives.
+        """
+        began = time.monotonic()
+        while time.monotonic() - began < self.calm_s:
+            lives = [self.new_life(f"calm-{place}", place) for place in range(self.processes)]
             for life in lives:
                 self._note_end(life, life.end(self.calm_s))
             if not self.unsettled(engine):
                 return
+            time.sleep(_BETWEEN_RUNS_S)
 
-    def new_life(self, name: str) -> Life:
+    def new_life(self, name: str, place: int = 0) -> Life:
         with self._lock:
             self.tally.lives += 1
-            life = self.catalog.start(self.catalog.folder.parent / f"{name}.log")
+            life = self.catalog.start(self.catalog.folder.parent / f"{name}.log", place)
             self._lives.append(life)
         return life
 
@@ -201,11 +206,11 @@ class Siege:
             self.tally.seen.update(unfinished(engine))
             began = time.monotonic()
             while time.monotonic() - began < self.calm_s:
-                life = self.new_life("successor")
+                life = self.new_life("successor", 1)
                 self._note_end(life, life.end(self.calm_s))
                 if not self.unsettled(engine):
                     break
-                time.sleep(5)
+                time.sleep(_BETWEEN_RUNS_S)
             taken_over = sum(row["lease_fence"] > 1 for row in read_books(engine).generations)
             self.tally.seen["models taken over from the sleeper"] += taken_over
             sleeper.signal(signal.SIGCONT)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import csv
 import os
+import shutil
 import signal
 import subprocess
 import sys
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -21,22 +22,37 @@ SHARED_EVERY = 10
 
 @dataclass(frozen=True, kw_only=True)
 class Catalog:
-    """A folder with `sheet.csv` and `photos/`, and the environment of the people who work there."""
+    """A folder with `sheet.csv` and `photos/`, and the environment of the people who work there.
+
+    Attributes:
+        others: The same sheet and photos on other machines, each a home of its own; all share registry and library.
+    """
 
     folder: Path
-    skus: tuple[str, ...]
-    environment: dict[str, str]
+    others: tuple[Path, ...] = ()
+    skus: tuple[str, ...] = ()
+    environment: dict[str, str] = field(default_factory=dict)
 
     @property
     def models(self) -> Path:
         return self.folder / "models"
 
-    def start(self, log: Path) -> Life:
-        """`catalog3d run sheet.csv` as a process group of its own; what it says goes to `log`."""
+    def elsewhere(self, folder: Path) -> Catalog:
+        """The same catalog with one more machine, before its first run."""
+        shutil.copytree(self.folder, folder)
+        return replace(self, others=(*self.others, folder))
+
+    def start(self, log: Path, place: int = 0) -> Life:
+        """`catalog3d run sheet.csv` as a process group of its own; what it says goes to `log`.
+
+        Args:
+            place: On which machine, counted round.
+        """
+        homes = (self.folder, *self.others)
         with log.open("ab") as file:
             process = subprocess.Popen(
                 [sys.executable, "-m", "catalog3d.cli.app", "run", "sheet.csv", "--budget", "1000000", "--json"],
-                cwd=self.folder,
+                cwd=homes[place % len(homes)],
                 env=self._environment(),
                 stdin=subprocess.DEVNULL,
                 stdout=file,
