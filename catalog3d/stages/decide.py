@@ -232,9 +232,11 @@ def _other_versions(catalog: OpenCatalog, decided: Asset, before: dict[int, Appr
     """What the decision means for the SKU's other versions."""
     notes = []
     for other in catalog.registry.catalog.assets(decided.sku):
+        if other.id == decided.id:
+            continue
         if other.approval is Approval.SUPERSEDED and before.get(other.id) is not Approval.SUPERSEDED:
             notes.append(f"V{other.version} is superseded by it.")
-        elif other.approval is Approval.APPROVED and other.id != decided.id:
+        elif other.approval is Approval.APPROVED:
             again = before.get(other.id) is not Approval.APPROVED
             notes.append(f"V{other.version} is approved again." if again else f"V{other.version} stays approved.")
     return notes
