@@ -87,12 +87,12 @@ class Decision:
 
 
 CHECKLIST = {
-    "MATCHES_PHOTO": "Does the model match the product photo?",
-    "PROPORTIONS": "Are the proportions right?",
-    "MATERIAL_AND_COLOR": "Are material and color right?",
-    "FORMAT": "Is it in the right format?",
-    "FILE_SIZE": "Is the file small enough?",
-    "ANOTHER_VERSION": "Does it need another version?",
+    "matches_photo": "Does the model match the product photo?",
+    "proportions": "Are the proportions right?",
+    "material_color": "Are material and color right?",
+    "format": "Is it in the right format?",
+    "file_size": "Is the file small enough?",
+    "another_version": "Does it need another version?",
 }
 """The questions of a review, by their codes: to all but the last one, yes is good."""
 

@@ -175,7 +175,7 @@ def test_the_form_of_what_is_hashed_stays_as_it_is() -> None:
     (entry,) = a_chain([an_entry()])
     text = (
         '{"asset_sha256":"' + "d" * 64 + '","at":"2026-11-22T12:00:00.000000+00:00","catalog":"live",'
-        '"changes":{"1":["pending","rejected"]},"checklist":{"MATERIAL_AND_COLOR":false},'
+        '"changes":{"1":["pending","rejected"]},"checklist":{"material_color":false},'
         '"checks":[["FILE_TOO_LARGE","warning",6000000.5,5242880],["TEXTURE_MIN","info",null,"512"]],'
         '"decision":"rejected","form":1,"format":"GLB","former":[],"note":"Too red.","person":"Ben",'
         '"previous":"' + "0" * 64 + '","profile":"web-ar","reasons":["WRONG_COLOR"],"recovered":false,"seen":0,'

@@ -34,7 +34,7 @@ def shop(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.Mon
         opened.write({"SKU": "A1"}, {"SKU": "B2"})
         for sku in ("A1", "B2"):
             opened.make(sku)
-        decide(opened.catalog, "A1", Approval.APPROVED, person="Ada", checklist={"FORMAT": True, "PROPORTIONS": False})
+        decide(opened.catalog, "A1", Approval.APPROVED, person="Ada", checklist={"format": True, "proportions": False})
         decide(opened.catalog, "B2", Approval.REJECTED, person="Ben", reason="WRONG_COLOR", note="=1+1")
         decide(opened.catalog, "A1", Approval.REJECTED, person="[red]Cy", reason="OTHER")
         yield opened

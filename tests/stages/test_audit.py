@@ -29,7 +29,7 @@ def decided(shop: Shop) -> Shop:
 
 def test_the_trail_of_decisions_is_continued_with_the_evidence_of_the_lost_one(decided: Shop) -> None:
     decide(
-        decided.catalog, "AP", Approval.REJECTED, person="Ben", reason="WRONG_SHAPE", checklist={"PROPORTIONS": False}
+        decided.catalog, "AP", Approval.REJECTED, person="Ben", reason="WRONG_SHAPE", checklist={"proportions": False}
     )
     undo_decision(decided.catalog, "AP", 1, person="Ben", seen=2)
     lost = audit_trail(decided.catalog)

@@ -226,11 +226,11 @@ def test_a_sheet_that_cannot_be_told_does_not_take_the_decision_back(shop: Shop,
 
 def test_checklist_and_note_are_on_record_in_registry_and_library(shop: Shop) -> None:
     shop.make("A1")
-    answers = {"MATCHES_PHOTO": True, "PROPORTIONS": False, "FORMAT": None}
+    answers = {"matches_photo": True, "proportions": False, "format": None}
     decide(shop.catalog, "A1", Approval.APPROVED, person="Ada", note="Line one\nline \x00two", checklist=answers)
     (told,) = shop.catalog.registry.catalog.decisions("A1")
     (kept,) = shop.catalog.library.records_of("A1")[0].decisions
-    assert told.checklist == kept.checklist == {"MATCHES_PHOTO": True, "PROPORTIONS": False}
+    assert told.checklist == kept.checklist == {"matches_photo": True, "proportions": False}
     assert told.note == kept.note == "Line one line \ufffdtwo"
     assert set(answers) < set(CHECKLIST)
 

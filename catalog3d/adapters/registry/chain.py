@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from types import NoneType
 
 from sqlalchemy import Engine, and_, or_, select
 from sqlalchemy.orm import Session
@@ -19,6 +20,13 @@ from catalog3d.audit import Entry, Head, Place
 from catalog3d.audit_faults import AssetState, Fault
 
 _FORMER = ("catalog", "sequence", "previous", "hash", "recovered")
+_TEXTS = ("previous", "hash", "sku", "format", "decision", "person", "reason", "note", "profile", "asset_sha256")
+_KINDS: dict[type | tuple[type, ...], tuple[str, ...]] = {
+    str: _TEXTS,
+    int: ("sequence", "version"),
+    (int, NoneType): ("seen",),
+    list: ("former",),
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,8 +127,11 @@ def entry_of(row: DecisionRow) -> Entry:
     """What a row says, whether it makes sense or not.
 
     Raises:
-        ValueError: Its earlier places cannot be read.
+        ValueError: It holds what was never written there: SQLite takes any value in any column.
     """
+    for kind, names in _KINDS.items():
+        if not all(isinstance(getattr(row, name), kind) for name in names):
+            raise ValueError(f"one of {', '.join(names)} is no {kind}")
     now = Place(
         catalog=row.catalog, sequence=row.sequence, previous=row.previous, hash=row.hash, recovered=row.recovered
     )
