@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -89,7 +90,7 @@ class Person:
                 f"{self.name} is a {self.role.value} and may not {act.words}.",
                 code="ROLE_REFUSED",
                 fix=f"It takes the role {least_role(act).value}: "
-                f'an operator gives it with `catalog3d user role "{self.name}" {least_role(act).value}`.',
+                f"an operator gives it with `catalog3d user role {shlex.quote(self.name)} {least_role(act).value}`.",
             )
 
 

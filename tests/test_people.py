@@ -36,7 +36,7 @@ def test_who_may_not_is_told_so_with_the_way_out() -> None:
         Person(name="maria", role=Role.VIEWER).require(Act.DECIDE)
     assert refused.value.code == "ROLE_REFUSED"
     assert str(refused.value).startswith("maria is a viewer and may not decide about models.")
-    assert 'user role "maria" reviewer' in refused.value.fix
+    assert "`catalog3d user role maria reviewer`" in refused.value.fix
 
 
 @pytest.mark.parametrize(

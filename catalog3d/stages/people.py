@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shlex
+
 from catalog3d.adapters.registry.users import UserRecord
 from catalog3d.errors import ProductError
 from catalog3d.people import Act, Person, Role
@@ -28,7 +30,7 @@ def known_person(users: UserRecord, act: Act, *, named: str, login_name: str) ->
 
 
 def _way_out(users: UserRecord, name: str) -> str:
-    add = f'`catalog3d user add "{name}" --role reviewer`'
+    add = f"`catalog3d user add {shlex.quote(name)} --role reviewer`"
     if not users.exist():
         return f"Add them with {add}, or leave the name out: then it is you."
     return f"Name one with --as (`catalog3d user list` shows who there is), or have an operator run {add}."
