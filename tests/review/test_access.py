@@ -377,6 +377,12 @@ def test_a_name_can_be_tried_ten_times_and_then_has_to_wait(site: Site) -> None:
     assert site.browser().log_in().status_code == 303
 
 
+def test_logins_that_succeed_are_not_counted(site: Site) -> None:
+    for _ in range(NAME_MOST):
+        assert site.browser().log_in().status_code == 303
+    assert site.browser().log_in(password=OTHER).status_code == 401
+
+
 def test_many_tries_at_once_are_no_way_around_the_limit(site: Site) -> None:
     def attempt(_: int) -> int:
         return site.browser().log_in(password=OTHER).status_code

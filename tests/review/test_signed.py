@@ -5,7 +5,7 @@ from __future__ import annotations
 from urllib.parse import parse_qsl, unquote, urljoin, urlsplit
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from catalog3d.review.addresses import host_name, is_own_origin, network_of, safe_target
@@ -91,6 +91,10 @@ def browsers_reading(base: str, target: str) -> str:
 
 
 @given(HOSTILE | st.text(max_size=60) | HOSTILE.map(lambda text: f"/{text}"))
+@example("//evil.example")
+@example("/\\evil.example")
+@example("/\t/evil.example")
+@example("/\n/evil.example")
 def test_whatever_is_asked_for_a_login_leads_to_this_site(wanted: str) -> None:
     target = safe_target(wanted)
     assert target.startswith("/")
