@@ -88,7 +88,7 @@ def csrf_token(request: Request) -> str:
 
 
 def signed_link(request: Request, path: str, lifetime_s: float = LINK_S) -> str:
-    """An address below `policy.signed` that model viewers and phones can fetch for a while without logging in."""
+    """An address of a path like `policy.signed` that model viewers and phones can fetch for a while without logging in."""
     access: Access = request.app.state.access
     return access.signer.link(path, lifetime_s)
 

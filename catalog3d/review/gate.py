@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import secrets
 from http import HTTPStatus
 from urllib.parse import quote, urlencode, urlsplit
@@ -79,7 +80,7 @@ class Gate:
     def _has_link(self, request: Request) -> bool:
         """Whether a signed link opens it; one that is not valid (any more) is refused."""
         path: str = request.scope["path"]
-        if "signature" not in request.query_params or not path.startswith(self._access.policy.signed):
+        if "signature" not in request.query_params or not re.fullmatch(self._access.policy.signed, path):
             return False
         said = request.query_params.multi_items()
         request.scope["query_string"] = b""  # whoever writes a log of requests writes down no valid link

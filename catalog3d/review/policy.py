@@ -32,6 +32,9 @@ HEADERS = {
 SESSION_S = 12 * 3600.0
 """A working day; NIST SP 800-63B-4, 2.1.3 allows up to 30 days."""
 
+MODEL_PATHS = r"/assets/[0-9]+/model/[0-9a-f]+\.glb"
+"""Which model viewers and phones fetch without our cookies."""
+
 MAX_FORM_BYTES = 200_000
 """A form with a note and a hundred ticked rows has a tenth of this."""
 
@@ -45,7 +48,7 @@ class AccessPolicy:
         url: The address that people use, such as https://review.shop.example, where it is another one.
         login_name: Whose decisions they are while nobody has to log in.
         public: Paths below these need no login.
-        signed: Paths below these are open to a signed link too.
+        signed: What the paths look like that a signed link opens too.
         body_bytes: The most bytes that may be sent to paths below these; MAX_FORM_BYTES to all others.
     """
 
@@ -54,7 +57,7 @@ class AccessPolicy:
     url: str = ""
     session_s: float = SESSION_S
     public: tuple[str, ...] = ("/static/",)
-    signed: tuple[str, ...] = ("/files/",)
+    signed: str = MODEL_PATHS
     body_bytes: Mapping[str, int] = field(default_factory=dict)
 
     @property

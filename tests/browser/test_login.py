@@ -11,8 +11,8 @@ from playwright.sync_api import Browser, Page
 from catalog3d.adapters.registry.engine import open_engine, sqlite_url
 from catalog3d.adapters.registry.users import UserRecord
 from catalog3d.people import Role
+from tests.access.site import GOOD, OTHER, Site, cheap, served
 from tests.clock import HandClock
-from tests.review.site import GOOD, OTHER, Site, cheap, served
 
 pytestmark = pytest.mark.server
 

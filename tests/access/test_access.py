@@ -18,8 +18,8 @@ from catalog3d.people import Role
 from catalog3d.review.attempts import NAME_MOST, WINDOW_S
 from catalog3d.review.links import LINK_S
 from catalog3d.review.policy import CONTENT_SECURITY_POLICY, MAX_FORM_BYTES, SESSION_S, AccessPolicy
+from tests.access.site import GOOD, OTHER, Browser, Site, served
 from tests.clock import HandClock
-from tests.review.site import GOOD, OTHER, Browser, Site, served
 
 
 def test_a_person_logs_in_decides_and_logs_out(any_site: Site) -> None:
@@ -341,7 +341,7 @@ def test_a_page_is_never_reached_as_a_websocket(site: Site) -> None:
 
 def test_what_is_open_to_all_needs_no_login_and_nothing_else_is(site: Site) -> None:
     assert httpx.get(f"{site.url}/static/review.css").status_code == 200
-    for path in ("/queue", "/files/chair.glb", "/nowhere", "/static", "/staticx/a"):
+    for path in ("/queue", "/assets/7/model/abc123.glb", "/nowhere", "/static", "/staticx/a"):
         assert httpx.get(f"{site.url}{path}").status_code == 401
         assert httpx.get(f"{site.url}{path}").json()["error"]["code"] == "NOT_LOGGED_IN"
 
@@ -352,11 +352,12 @@ def test_a_phone_fetches_a_model_by_its_signed_link_until_it_expires(site: Site)
     found = re.search("href='(.*?)'", browser.get("/queue").text)
     assert found is not None
     link = f"{site.url}{found[1]}"
-    assert httpx.get(link).text == "glTF chair ä.glb"
+    assert httpx.get(link).text == "glTF 7 model abc123.glb"
     assert "set-cookie" not in httpx.get(link).headers
-    assert httpx.get(link.replace("chair", "table")).status_code == 403
+    for other in (link.replace("/7/", "/8/"), link.replace("abc123", "abc124")):
+        assert httpx.get(other).status_code == 403
     assert httpx.get(f"{link}&more=1").status_code == 403
-    assert httpx.get(link.replace("/files/", "/queue/")).status_code == 401
+    assert httpx.get(link.replace("/model/", "/photos/")).status_code == 401
     assert httpx.post(link, headers={"origin": site.url}).status_code == 403
     site.clock.advance(LINK_S + 1)
     expired = httpx.get(link, headers={"accept": "text/html"})
@@ -416,7 +417,7 @@ def test_no_password_token_or_signature_is_in_any_log(site: Site, caplog: pytest
     session = session_of(browser)
     link = re.search("signature=([0-9a-f]+)", page)
     assert link is not None
-    httpx.get(f"{site.url}/files/a?expires=1&signature={link[1]}")
+    httpx.get(f"{site.url}/assets/7/model/a.glb?expires=1&signature={link[1]}")
     logged = "\n".join(
         record.getMessage() for record in caplog.records if not record.name.startswith(("httpx", "httpcore"))
     )

@@ -85,7 +85,7 @@ def small_site(users: UserRecord, policy: AccessPolicy, clock: HandClock) -> tup
 
     @app.get("/queue")
     def queue(request: Request) -> HTMLResponse:
-        who, link = person(request), signed_link(request, "/files/chair ä.glb")
+        who, link = person(request), signed_link(request, "/assets/7/model/abc123.glb")
         field = f'<input name="csrf" value="{csrf_token(request)}">'
         return HTMLResponse(f"<p>{who.name} {who.role} {is_logged_in(request)}</p>{field}<a href='{link}'>")
 
@@ -104,9 +104,9 @@ def small_site(users: UserRecord, policy: AccessPolicy, clock: HandClock) -> tup
     ) -> dict[str, Any]:
         return {"size_bytes": len(file.file.read()), "note": note, "who": who.name}
 
-    @app.get("/files/{path:path}")
-    def files(path: str) -> PlainTextResponse:
-        return PlainTextResponse(f"glTF {path}")
+    @app.get("/assets/{number}/{kind}/{file}")
+    def model(number: int, kind: str, file: str) -> PlainTextResponse:
+        return PlainTextResponse(f"glTF {number} {kind} {file}")
 
     @app.get("/static/review.css")
     def css() -> PlainTextResponse:

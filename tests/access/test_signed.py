@@ -13,7 +13,7 @@ from catalog3d.review.attempts import ADDRESS_MOST, NAME_MOST, WINDOW_S, Attempt
 from catalog3d.review.links import LINK_S, Signer
 from tests.clock import HandClock
 
-PATHS = st.text(st.characters(exclude_categories=["Cs"]), max_size=40).map(lambda text: f"/files/{text}")
+PATHS = st.text(st.characters(exclude_categories=["Cs"]), max_size=40).map(lambda text: f"/assets/{text}")
 
 
 def signer(clock: HandClock | None = None, secret: bytes = b"s" * 32) -> Signer:
@@ -58,14 +58,14 @@ def test_a_link_that_was_touched_opens_nothing(path: str, expires: str, signatur
 def test_a_time_cannot_be_read_into_the_path() -> None:
     """`expires` and path are signed together: moving digits from one to the other is another link."""
     clock = HandClock()
-    _, query = parts(signer(clock).link("/files/1"))
+    _, query = parts(signer(clock).link("/assets/1"))
     expires = dict(query)["expires"]
     for moved in (expires[:-1], expires + "1", "0" + expires, "\u0661" + expires[1:], f" {expires}", f"+{expires}"):
-        assert not signer(clock).accepts("/files/1", [("expires", moved), ("signature", dict(query)["signature"])])
+        assert not signer(clock).accepts("/assets/1", [("expires", moved), ("signature", dict(query)["signature"])])
 
 
 def test_a_signature_for_one_purpose_is_none_for_another() -> None:
-    path, query = parts(signer().link("/files/a"))
+    path, query = parts(signer().link("/assets/a"))
     said = dict(query)
     assert not signer().is_form_token(said["signature"], f"{said['expires']} {path}")
 

@@ -10,9 +10,9 @@ import pytest
 from catalog3d.adapters.registry.engine import open_engine, sqlite_url
 from catalog3d.adapters.registry.users import UserRecord
 from catalog3d.people import Role
+from tests.access.site import GOOD, Site, cheap, served
 from tests.clock import HandClock
 from tests.postgres_server import fresh_database
-from tests.review.site import GOOD, Site, cheap, served
 
 
 @pytest.fixture
