@@ -20,6 +20,7 @@ from catalog3d.cli.standin import standin
 from catalog3d.cli.status import status
 from catalog3d.cli.sync import sync
 from catalog3d.cli.up import up
+from catalog3d.cli.user import user
 
 app = typer.Typer(
     name="catalog3d",
@@ -35,6 +36,7 @@ for command in (
     init, check, run, rerun, retake, status, approve, reject, resolve, inspect, sync, recover, audit, doctor, standin, up,
 ):  # fmt: skip
     app.command(command.__name__)(command)
+app.add_typer(user)
 
 
 def _version(wanted: bool) -> None:
