@@ -6,7 +6,9 @@ read 2026-11-24. The refusals' words: threads of community.shopify.dev, 2026-11.
 
 from __future__ import annotations
 
+import re
 import threading
+from collections import deque
 from collections.abc import Callable
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
@@ -19,6 +21,10 @@ from catalog3d.shopify_settings import ShopifySettings
 NEEDED_SCOPES = ("write_products", "write_files")
 _EARLY_S = 300.0
 """A token is not used in its last five minutes: an upload may come between."""
+
+_REMEMBERED = 20
+"""Tokens that are kept out of messages; an answer may name one that has been renewed since."""
+_LOOKS_SECRET = re.compile(r"\bshp[a-z]{2,3}_[A-Za-z0-9_-]{8,}")
 
 _REFUSALS = {
     "app_not_installed": (
@@ -57,6 +63,7 @@ class AccessTokens:
         self._lock = threading.Lock()
         self._token = ""
         self._good_until = 0.0
+        self._recent: deque[str] = deque(maxlen=_REMEMBERED)
 
     def get(self) -> str:
         """A token that is good for a while.
@@ -79,9 +86,9 @@ class AccessTokens:
 
     def hide(self, text: str) -> str:
         """A text of the other side without our secrets, should it repeat them."""
-        for secret in (self._settings.client_secret.get_secret_value(), self._token):
-            text = text.replace(secret, "***") if secret else text
-        return text
+        for secret in (self._settings.client_secret.get_secret_value(), *self._recent):
+            text = text.replace(secret, "***")
+        return _LOOKS_SECRET.sub("***", text)
 
     def _fetch(self) -> tuple[str, float]:
         asked_at = self._now()
@@ -103,6 +110,7 @@ class AccessTokens:
             raise TransientError("Shopify's answer held no usable access token.", code="SHOPIFY_ANSWER") from exc
         if not token.isascii() or not token.isprintable() or " " in token:
             raise TransientError("Shopify's answer held no usable access token.", code="SHOPIFY_ANSWER")
+        self._recent.append(token)
         require_scopes(told.scope)
         return token, asked_at + max(told.expires_in - _EARLY_S, told.expires_in / 2)
 
