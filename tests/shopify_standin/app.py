@@ -146,6 +146,8 @@ class ShopifyStandin:
         if fault is not None and fault.kind != "lost":
             return _http(fault)
         place = self.store.staged.get(key)
+        if "x-shopify-access-token" in request.headers:
+            return Response("a token has no business here", status_code=400)
         if place is None or content is None or names[-1] != "file" or form.get("key") != key:
             return Response(status_code=400)
         if form.get("policy") != place.policy or form.get("signature") != f"s-{key}":

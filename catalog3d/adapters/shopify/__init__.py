@@ -14,6 +14,8 @@ Relied on, all read 2026-11-24 at shopify.dev (API version 2026-10 unless said):
   answered by the oldest one that is left.
 """
 
-from catalog3d.adapters.shopify.channel import ShopifyChannel, open_shopify
+from catalog3d.adapters.shopify.channel import ShopifyChannel
+from catalog3d.adapters.shopify.opening import open_shopify
+from catalog3d.adapters.shopify.settings import ShopifySettings
 
-__all__ = ["ShopifyChannel", "open_shopify"]
+__all__ = ["ShopifyChannel", "ShopifySettings", "open_shopify"]

@@ -19,13 +19,13 @@ from catalog3d.adapters.shopify.marks import Mark, Sighting, alt_text, mark_of, 
 from catalog3d.adapters.shopify.media_errors import media_error
 from catalog3d.adapters.shopify.products import address, find_product, link
 from catalog3d.adapters.shopify.scale import scale_warning
+from catalog3d.adapters.shopify.settings import ShopifySettings
 from catalog3d.adapters.shopify.tokens import AccessTokens
 from catalog3d.adapters.shopify.upload import Uploader, require_sendable
 from catalog3d.adapters.shopify.wire import Patience, Wire, World
 from catalog3d.adapters.tripo.answers import clean_words
 from catalog3d.channels import Item, Placed
-from catalog3d.errors import Catalog3DError, ProductError, RunError, TransientError
-from catalog3d.shopify_settings import ShopifySettings
+from catalog3d.errors import Catalog3DError, ProductError, TransientError
 
 logger = logging.getLogger("catalog3d.shopify")
 
@@ -34,19 +34,23 @@ _SEEN_WITHIN_S = 30.0
 
 
 class ShopifyChannel:
-    """Publishes to one store. Threads may share it; one SKU is published by one of them at a time."""
+    """Publishes to one store. Threads may share it; one SKU is published by one of them at a time.
 
-    name = "shopify"
+    Args:
+        name: What the rules call this channel.
+    """
 
     def __init__(
         self,
         settings: ShopifySettings,
         *,
+        name: str = "shopify",
         world: World | None = None,
         patience: Patience | None = None,
         wire: Wire | None = None,
     ) -> None:
         world, patience = world or World(), patience or Patience()
+        self.name = name
         self._settings = settings
         self._world = world
         self._wire = wire or Wire(world=world, patience=patience)
@@ -281,18 +285,3 @@ class ShopifyChannel:
                 fix=f"Set the store to {shop} for this, or delete the model there by hand.",
             )
         return placed.remote.get("media_id", "")
-
-
-def open_shopify(settings: ShopifySettings | None) -> ShopifyChannel:
-    """The channel of the settings.
-
-    Raises:
-        RunError: SHOPIFY_NOT_SET.
-    """
-    if settings is None:
-        raise RunError(
-            "The channel shopify has no settings.",
-            code="SHOPIFY_NOT_SET",
-            fix="Set CATALOG3D_SHOPIFY__SHOP, CATALOG3D_SHOPIFY__CLIENT_ID and CATALOG3D_SHOPIFY__CLIENT_SECRET.",
-        )
-    return ShopifyChannel(settings)

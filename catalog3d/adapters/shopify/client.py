@@ -8,10 +8,10 @@ from typing import Any
 
 from catalog3d.adapters.shopify.errors import graphql_error, http_error
 from catalog3d.adapters.shopify.operations import Operation
+from catalog3d.adapters.shopify.settings import ShopifySettings
 from catalog3d.adapters.shopify.tokens import AccessTokens
 from catalog3d.adapters.shopify.wire import Answer, Patience, Wire, World
 from catalog3d.errors import TransientError
-from catalog3d.shopify_settings import ShopifySettings
 
 logger = logging.getLogger("catalog3d.shopify")
 

@@ -138,7 +138,7 @@ def words_of(answer: Answer) -> str:
 _PLAN_FULL = (
     "SHOPIFY_PLAN_FULL",
     "The store has as many 3D models and videos as its plan allows (Basic 250, Shopify 1,000, Advanced 5,000).",
-    "Delete models or videos that nobody uses under Content > Files, or take a larger plan.",
+    "Delete models that nobody uses under Content > Files, or take a larger plan. Replacing one needs a free place too.",
 )
 _TOO_FAST = (
     "SHOPIFY_MODELS_THROTTLED",

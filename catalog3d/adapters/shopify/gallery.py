@@ -14,9 +14,9 @@ from catalog3d.adapters.shopify.answers import (
 from catalog3d.adapters.shopify.client import AdminApi
 from catalog3d.adapters.shopify.errors import code_of, user_error
 from catalog3d.adapters.shopify.operations import ATTACH, DELETE, GALLERY, MODEL
+from catalog3d.adapters.shopify.settings import ShopifySettings
 from catalog3d.adapters.shopify.wire import World
 from catalog3d.errors import Catalog3DError, ProductError, TransientError
-from catalog3d.shopify_settings import ShopifySettings
 
 _MAX_PAGES = 5
 """Of 100: a product may have 250 media ("Product media types", help.shopify.com, 2026-11)."""

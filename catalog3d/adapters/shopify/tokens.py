@@ -14,9 +14,9 @@ from collections.abc import Callable
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 
 from catalog3d.adapters.shopify.errors import http_error, words_of
+from catalog3d.adapters.shopify.settings import ShopifySettings
 from catalog3d.adapters.shopify.wire import Answer, Wire
 from catalog3d.errors import Catalog3DError, RunError, TransientError
-from catalog3d.shopify_settings import ShopifySettings
 
 NEEDED_SCOPES = ("write_products", "write_files")
 _EARLY_S = 300.0

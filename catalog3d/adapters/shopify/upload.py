@@ -10,10 +10,10 @@ from catalog3d.adapters.shopify.answers import StagedAnswer, Target, read_as
 from catalog3d.adapters.shopify.client import AdminApi
 from catalog3d.adapters.shopify.errors import user_error
 from catalog3d.adapters.shopify.operations import STAGE
+from catalog3d.adapters.shopify.settings import ShopifySettings
 from catalog3d.adapters.shopify.wire import Wire, World, unreachable
 from catalog3d.channels import Item
 from catalog3d.errors import ProductError, TransientError
-from catalog3d.shopify_settings import ShopifySettings
 
 MIME_TYPES = {"GLB": "model/gltf-binary", "USDZ": "model/vnd.usdz+zip"}
 MAX_MODEL_BYTES = 500_000_000

@@ -12,9 +12,9 @@ import trimesh
 from pydantic import SecretStr
 
 from catalog3d.adapters.shopify.channel import ShopifyChannel
+from catalog3d.adapters.shopify.settings import ShopifySettings
 from catalog3d.adapters.shopify.wire import Answer, Patience, Wire, World
 from catalog3d.channels import Item, Placed
-from catalog3d.shopify_settings import ShopifySettings
 from tests.shopify_standin.app import CLIENT_ID, CLIENT_SECRET, SHOP, ShopifyStandin
 
 SIZE_M = (0.5, 1.0, 0.6)

@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from pydantic import ValidationError
+from pydantic import SecretStr, ValidationError
 
 from catalog3d.adapters.shopify import open_shopify
+from catalog3d.adapters.shopify.settings import ShopifySettings
 from catalog3d.errors import Catalog3DError, RunError, TransientError
-from catalog3d.shopify_settings import ShopifySettings
 from tests.adapters.shopify.shopfront import Clock, item, opened, publish, settings
-from tests.shopify_standin.app import CLIENT_SECRET, ShopifyStandin
+from tests.shopify_standin.app import CLIENT_ID, CLIENT_SECRET, SHOP, ShopifyStandin
 
 
 def test_one_token_serves_a_whole_day_and_a_new_one_is_fetched_before_it_ends(
@@ -145,6 +145,34 @@ def test_a_store_is_asked_over_https_only() -> None:
     assert settings("", shop="HTTPS://Little-Chairs.myshopify.com/").root == "https://little-chairs.myshopify.com"
 
 
-def test_a_channel_without_settings_says_which_to_set() -> None:
-    with pytest.raises(RunError, match="CATALOG3D_SHOPIFY__SHOP"):
-        open_shopify(None)
+def variable(what: str) -> str:
+    return f"CATALOG3D_CHANNELS__EU__{what.upper()}"
+
+
+def test_a_channel_of_the_rules_is_opened_under_its_name(shop: ShopifyStandin, tmp_path: Path) -> None:
+    secrets = {"client_id": SecretStr(CLIENT_ID), "client_secret": SecretStr(CLIENT_SECRET)}
+    options = {"base_url": shop.url, "mark": "eu", "poll_s": 1, "upload_hosts": "Files.example, storage.googleapis.com"}
+    with open_shopify("eu", shop=SHOP, options=options, secret_of=secrets.get, variable_of=variable) as channel:
+        assert channel.name == "eu"
+        assert channel.describe(item(tmp_path)).startswith("V1 of CH123")
+        assert channel._settings.takes_uploads("https://files.example/x")
+
+
+@pytest.mark.parametrize(
+    ("options", "secrets", "told"),
+    [
+        ({}, {}, "has no client_id"),
+        ({"client_id": "x"}, {}, "CATALOG3D_CHANNELS__EU__CLIENT_SECRET"),
+        ({"client_secret": CLIENT_SECRET}, {}, "stands in the rules"),
+        ({"api_version": "latest"}, {"client_id": "x", "client_secret": CLIENT_SECRET}, "api_version"),
+        ({"colour": "red"}, {"client_id": "x", "client_secret": CLIENT_SECRET}, "colour"),
+        ({"base_url": "https://evil.example"}, {"client_id": "x", "client_secret": CLIENT_SECRET}, "base_url"),
+    ],
+)
+def test_what_is_missing_or_wrong_in_the_rules_is_named(
+    options: dict[str, Any], secrets: dict[str, str], told: str
+) -> None:
+    found = {name: SecretStr(value) for name, value in secrets.items()}
+    with pytest.raises(RunError, match=told) as caught:
+        open_shopify("eu", shop=SHOP, options=options, secret_of=found.get, variable_of=variable)
+    assert CLIENT_SECRET not in "".join(traceback.format_exception(caught.value))

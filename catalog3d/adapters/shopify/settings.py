@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
-from typing import Literal, Self
+from typing import Any, Literal, Self
 from urllib.parse import urlsplit
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator, model_validator
@@ -31,7 +31,7 @@ class ShopifySettings(BaseModel):
         upload_s: For one whole upload.
     """
 
-    model_config = ConfigDict(hide_input_in_errors=True, frozen=True)
+    model_config = ConfigDict(hide_input_in_errors=True, frozen=True, extra="forbid")
 
     shop: str
     client_id: str = Field(min_length=1, max_length=200)
@@ -52,6 +52,12 @@ class ShopifySettings(BaseModel):
         if not _SHOP.fullmatch(name):
             raise ValueError("must be the store's permanent name, such as my-store.myshopify.com")
         return name
+
+    @field_validator("upload_hosts", mode="before")
+    @classmethod
+    def _hosts_of_a_line(cls, value: Any) -> Any:
+        """The rules hold plain words: several hosts stand in one, with commas between."""
+        return tuple(host.strip().lower() for host in value.split(",")) if isinstance(value, str) else value
 
     @model_validator(mode="after")
     def _only_this_machine_may_stand_in(self) -> Self:
