@@ -24,7 +24,7 @@ from tests.shopify_standin.store import Store
 
 SHOP = "little-chairs.myshopify.com"
 CLIENT_ID = "client-0123456789"
-CLIENT_SECRET = "shpss_the-secret-of-the-app"
+CLIENT_SECRET = "the-secret-of-the-app-0123456789"
 VERSION = "2026-10"
 SCOPES = "write_products,write_files"
 
@@ -99,7 +99,7 @@ class ShopifyStandin:
             return JSONResponse({"error": "unsupported_grant_type"}, 400)
         if form.get("client_id") != CLIENT_ID or form.get("client_secret") != self.secret:
             return JSONResponse({"error": "invalid_client", "error_description": "Client authentication failed"}, 401)
-        self.tokens.append(f"shpat_{secrets.token_hex(16)}")
+        self.tokens.append(f"token-{secrets.token_hex(16)}")
         return JSONResponse({"access_token": self.tokens[-1], "scope": self.scopes, "expires_in": self.expires_in})
 
     async def _graphql(self, request: Request, version: str) -> Response:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -159,6 +161,31 @@ def test_an_attach_whose_answer_is_lost_is_not_done_twice(shop: ShopifyStandin, 
     assert caught.value.code == "SHOPIFY_UNREACHABLE"
     publish(shop, item(tmp_path))
     assert (shop.store.count("productUpdate"), shop.store.count("upload")) == (1, 1)
+
+
+def test_two_processes_that_publish_one_sku_at_once_leave_one_model(shop: ShopifyStandin, tmp_path: Path) -> None:
+    first = publish(shop, item(tmp_path))
+    second = item(tmp_path, version=2, previous=first)
+    together = threading.Barrier(2)
+
+    def attempt(_: int) -> str:
+        together.wait()
+        return publish(shop, second).remote["media_id"]
+
+    with ThreadPoolExecutor(2) as pool:
+        ids = set(pool.map(attempt, range(2)))
+    assert chair(shop).gallery == list(ids)
+
+
+def test_a_name_that_shopify_makes_unique_is_still_ours(shop: ShopifyStandin, tmp_path: Path) -> None:
+    asset = item(tmp_path)
+    other = shop.store.add_product("other", "OTHER")
+    shop.store.add_file(other, filename=f"catalog3d_CH123_V1_{asset.sha256[:12]}.glb", alt="used twice")
+    placed = publish(shop, asset)
+    mine = shop.store.files[placed.remote["media_id"]]
+    assert len(mine.filename) > len(f"catalog3d_CH123_V1_{asset.sha256[:12]}.glb")
+    mine.alt = ""
+    assert publish(shop, asset).remote == placed.remote
 
 
 def test_a_model_the_merchant_deleted_comes_back(shop: ShopifyStandin, tmp_path: Path) -> None:

@@ -120,6 +120,12 @@ def test_no_error_no_log_and_no_result_shows_a_secret(
     assert "signature" not in caplog.text
 
 
+def test_what_looks_like_a_shopify_token_is_not_shown_whosever_it_is(shop: ShopifyStandin, tmp_path: Path) -> None:
+    shop.fault("productVariants", "403", body='{"errors": "shpat_0123456789abcdef and shpss_0123456789abcdef"}')
+    with pytest.raises(RunError, match=r"\*\*\* and \*\*\*"):
+        publish(shop, item(tmp_path))
+
+
 def test_the_settings_do_not_show_the_secret_even_when_they_are_wrong() -> None:
     assert CLIENT_SECRET not in repr(settings("http://127.0.0.1:1"))
     with pytest.raises(ValidationError) as caught:
