@@ -9,8 +9,8 @@ are the media id of `previous`, and files whose name and alt text both say that 
 from __future__ import annotations
 
 import logging
-from types import TracebackType
-from typing import Self
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from catalog3d.adapters.shopify.answers import Media, Model, Product
 from catalog3d.adapters.shopify.client import AdminApi
@@ -59,28 +59,14 @@ class ShopifyChannel:
         self._galleries = Galleries(settings, api=self._api, world=world)
         self._uploader = Uploader(settings, api=self._api, wire=self._wire, world=world)
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._wire.close()
-
     def describe(self, item: Item) -> str:
         """What `publish` would do now; asks the store, changes nothing.
 
         Raises:
             ProductError, RunError, TransientError: As `publish` would.
         """
-        try:
+        with self._about(item.sku):
             return self._describe(item)
-        except (ProductError, TransientError) as error:
-            raise error.for_sku(item.sku) from error.__cause__
 
     def publish(self, item: Item) -> Placed:
         """Show the asset on its product in place of the SKU's earlier one. The same again changes nothing.
@@ -93,10 +79,8 @@ class ShopifyChannel:
             RunError: Credentials, scopes or limits of the store.
             TransientError: Worth trying again: it goes on where it stopped.
         """
-        try:
+        with self._about(item.sku):
             return self._publish(item)
-        except (ProductError, TransientError) as error:
-            raise error.for_sku(item.sku) from error.__cause__
 
     def unpublish(self, placed: Placed) -> None:
         """Delete the model that `publish` put there, and nothing else; gone already is fine.
@@ -105,12 +89,20 @@ class ShopifyChannel:
             ProductError: SHOPIFY_OTHER_STORE: it was published to another store.
             RunError, TransientError: As `publish`.
         """
-        try:
+        with self._about(placed.sku):
             media_id = self._recorded(placed)
             if media_id:
                 self._galleries.remove(media_id)
-        except (ProductError, TransientError) as error:
-            raise error.for_sku(placed.sku) from error.__cause__
+
+    @contextmanager
+    def _about(self, sku: str) -> Iterator[None]:
+        """Connections for one call, and the SKU's name on what goes wrong with it alone."""
+        with self._wire.session():
+            try:
+                yield
+            except (ProductError, TransientError) as error:
+                error.for_sku(sku)
+                raise
 
     def _describe(self, item: Item) -> str:
         require_sendable(item)

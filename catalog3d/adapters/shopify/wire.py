@@ -6,8 +6,10 @@ import functools
 import json
 import logging
 import ssl
+import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -67,26 +69,29 @@ class Answer:
 
 
 class Wire:
-    """One pool of connections; threads may share it."""
+    """Connections, kept while somebody is in a `session` and closed after the last. Threads may share it."""
 
     def __init__(self, *, world: World, patience: Patience) -> None:
         self._world = world
         self._patience = patience
-        timeout = httpx.Timeout(patience.stall_s, connect=patience.connect_s)
-        direct: Mapping[str, httpx.BaseTransport] = {
-            f"all://{name}": httpx.HTTPTransport(verify=_tls()) for name in _LOOPBACK
-        }
-        self._http = httpx.Client(
-            verify=_tls(),
-            mounts=direct,
-            timeout=timeout,
-            follow_redirects=False,
-            headers={"User-Agent": f"catalog3d/{__version__}", "Accept": "application/json"},
-        )
+        self._lock = threading.Lock()
+        self._users = 0
+        self._http: httpx.Client | None = None
 
-    def close(self) -> None:
-        """Close the connections."""
-        self._http.close()
+    @contextmanager
+    def session(self) -> Iterator[httpx.Client]:
+        """Several requests over the same connections; sessions may be nested."""
+        with self._lock:
+            self._users += 1
+            http = self._http = self._http or _client(self._patience)
+        try:
+            yield http
+        finally:
+            with self._lock:
+                self._users -= 1
+                unused, self._http = (self._http, None) if not self._users else (None, self._http)
+            if unused is not None:
+                unused.close()
 
     def send(self, who: str, url: str, **content: Any) -> Answer:
         """POST once and read the answer, whatever it says.
@@ -98,7 +103,7 @@ class Wire:
             TransientError: SHOPIFY_UNREACHABLE. What was sent may have arrived.
         """
         try:
-            with self._http.stream("POST", url, **content) as response:
+            with self.session() as http, http.stream("POST", url, **content) as response:
                 return Answer(
                     status=response.status_code,
                     headers={name.lower(): value for name, value in response.headers.items()},
@@ -122,6 +127,16 @@ class Wire:
 def unreachable(message: str) -> TransientError:
     """The one error of an answer that never came."""
     return TransientError(message, code="SHOPIFY_UNREACHABLE", fix="Check the network; publishing again goes on here.")
+
+
+def _client(patience: Patience) -> httpx.Client:
+    return httpx.Client(
+        verify=_tls(),
+        mounts={f"all://{name}": httpx.HTTPTransport(verify=_tls()) for name in _LOOPBACK},
+        timeout=httpx.Timeout(patience.stall_s, connect=patience.connect_s),
+        follow_redirects=False,
+        headers={"User-Agent": f"catalog3d/{__version__}", "Accept": "application/json"},
+    )
 
 
 @functools.cache

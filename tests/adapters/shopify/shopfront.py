@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -43,17 +41,13 @@ def settings(url: str, **more: Any) -> ShopifySettings:
 PATIENCE = Patience(connect_s=2, stall_s=5, answer_s=3600)
 
 
-@contextmanager
-def opened(standin: ShopifyStandin, clock: Clock | None = None, **more: Any) -> Iterator[ShopifyChannel]:
+def opened(standin: ShopifyStandin, clock: Clock | None = None, **more: Any) -> ShopifyChannel:
     """A channel as a process of its own would have it: nothing remembered."""
-    world = (clock or Clock()).world()
-    with ShopifyChannel(settings(standin.url, **more), world=world, patience=PATIENCE) as channel:
-        yield channel
+    return ShopifyChannel(settings(standin.url, **more), world=(clock or Clock()).world(), patience=PATIENCE)
 
 
 def publish(standin: ShopifyStandin, item: Item, **more: Any) -> Placed:
-    with opened(standin, **more) as channel:
-        return channel.publish(item)
+    return opened(standin, **more).publish(item)
 
 
 def box(size_m: tuple[float, float, float]) -> bytes:
@@ -109,8 +103,8 @@ class DeadlyWire(Wire):
 def publish_and_die(standin: ShopifyStandin, item: Item, at: int, *, after: bool) -> Placed | None:
     """What was published, or None if the process was killed before it could tell."""
     wire = DeadlyWire(at, after=after)
-    with ShopifyChannel(settings(standin.url), world=Clock().world(), patience=PATIENCE, wire=wire) as channel:
-        try:
-            return channel.publish(item)
-        except Killed:
-            return None
+    channel = ShopifyChannel(settings(standin.url), world=Clock().world(), patience=PATIENCE, wire=wire)
+    try:
+        return channel.publish(item)
+    except Killed:
+        return None

@@ -67,8 +67,8 @@ def test_a_second_sku_of_a_product_is_refused_by_the_rule(shop: ShopifyStandin, 
         publish(shop, blue)
     assert (caught.value.code, caught.value.sku) == ("SHOPIFY_SHARED_PRODUCT", "SF-BLUE")
     assert "SF-RED" in caught.value.fix
-    with opened(shop) as channel:
-        channel.unpublish(first)
+    channel = opened(shop)
+    channel.unpublish(first)
     publish(shop, blue)
 
 
@@ -79,8 +79,8 @@ def test_by_the_rule_first_the_first_model_stays_and_stands_for_both(shop: Shopi
     assert second.remote["shown_sku"] == "SF-RED"
     assert "media_id" not in second.remote
     assert "shows the model of SF-RED, which stands for SF-BLUE too" in second.destination
-    with opened(shop) as channel:
-        channel.unpublish(second)
+    channel = opened(shop)
+    channel.unpublish(second)
     newer = publish(shop, item(tmp_path, sku="SF-RED", version=3, previous=first), shared_product="first")
     (sofa,) = (product for product in shop.store.products.values() if product.handle == "sofa")
     assert sofa.gallery == [newer.remote["media_id"]]

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from catalog3d.errors import ProductError, TransientError
+from catalog3d.errors import ProductError, RunError, TransientError
 from tests.adapters.shopify.shopfront import Clock, item, opened, publish, publish_and_die
 from tests.shopify_standin.app import SHOP, ShopifyStandin
 from tests.shopify_standin.store import Product
@@ -89,9 +89,9 @@ def test_only_our_own_media_are_replaced_and_removed(shop: ShopifyStandin, tmp_p
     first = publish(shop, item(tmp_path))
     second = publish(shop, item(tmp_path, version=2, previous=first))
     assert product.gallery == [*(file.id for file in theirs), second.remote["media_id"]]
-    with opened(shop) as channel:
-        channel.unpublish(second)
-        channel.unpublish(second)
+    channel = opened(shop)
+    channel.unpublish(second)
+    channel.unpublish(second)
     assert product.gallery == [file.id for file in theirs]
 
 
@@ -100,7 +100,8 @@ def test_what_was_published_to_another_store_is_not_looked_for_in_this_one(
 ) -> None:
     placed = publish(shop, item(tmp_path))
     elsewhere = replace(placed, remote={**placed.remote, "shop": "old-store.myshopify.com"})
-    with opened(shop) as channel, pytest.raises(ProductError, match=r"CH123.*old-store") as caught:
+    channel = opened(shop)
+    with pytest.raises(ProductError, match=r"CH123.*old-store") as caught:
         channel.unpublish(elsewhere)
     assert caught.value.code == "SHOPIFY_OTHER_STORE"
     publish(shop, item(tmp_path, version=2, previous=elsewhere))
@@ -208,6 +209,18 @@ def test_slow_processing_is_waited_for_and_taken_up_the_next_time(shop: ShopifyS
     assert shop.store.files[placed.remote["media_id"]].status == "READY"
 
 
+def test_no_connection_stays_open_behind_a_call(shop: ShopifyStandin, tmp_path: Path) -> None:
+    channel = opened(shop)
+    channel.publish(item(tmp_path))
+    shop.fault("productVariants", "404")
+    with pytest.raises(RunError):
+        channel.describe(item(tmp_path))
+    assert channel._wire._http is None
+    with channel._wire.session() as outer, channel._wire.session() as inner:
+        assert outer is inner
+    assert outer.is_closed
+
+
 def test_a_gallery_of_many_pages_is_read_whole(shop: ShopifyStandin, tmp_path: Path) -> None:
     for number in range(230):
         shop.store.add_file(chair(shop), kind="IMAGE", alt=str(number))
@@ -233,17 +246,17 @@ def test_a_size_that_is_not_told_is_said_not_to_be_checked(shop: ShopifyStandin,
 
 def test_a_dry_run_tells_what_would_happen_and_does_nothing(shop: ShopifyStandin, tmp_path: Path) -> None:
     where = f"Modern Chair (modern-chair) in {SHOP}"
-    with opened(shop) as channel:
-        assert channel.describe(item(tmp_path)) == f"V1 of CH123 (0.1 MB) goes to {where}."
-        assert shop.store.did == []
-        placed = channel.publish(item(tmp_path))
-        done = list(shop.store.did)
-        assert channel.describe(item(tmp_path, previous=placed)) == f"V1 of CH123 is on {where} already."
-        assert channel.describe(item(tmp_path, version=2, previous=placed)) == (
-            f"V2 of CH123 (0.1 MB) goes to {where}. Then our V1 is deleted there."
-        )
-        with pytest.raises(ProductError, match="No product"):
-            channel.describe(item(tmp_path, sku="CH999"))
+    channel = opened(shop)
+    assert channel.describe(item(tmp_path)) == f"V1 of CH123 (0.1 MB) goes to {where}."
+    assert shop.store.did == []
+    placed = channel.publish(item(tmp_path))
+    done = list(shop.store.did)
+    assert channel.describe(item(tmp_path, previous=placed)) == f"V1 of CH123 is on {where} already."
+    assert channel.describe(item(tmp_path, version=2, previous=placed)) == (
+        f"V2 of CH123 (0.1 MB) goes to {where}. Then our V1 is deleted there."
+    )
+    with pytest.raises(ProductError, match="No product"):
+        channel.describe(item(tmp_path, sku="CH999"))
     assert shop.store.did == done
 
 
@@ -268,5 +281,6 @@ def test_a_file_that_cannot_be_sent_is_refused_before_anything_is_attached(
 
 
 def test_a_product_that_is_deleted_meanwhile_is_named_in_a_sentence(shop: ShopifyStandin, tmp_path: Path) -> None:
-    with opened(shop) as channel, pytest.raises(ProductError, match="no longer in the store"):
+    channel = opened(shop)
+    with pytest.raises(ProductError, match="no longer in the store"):
         channel._galleries.of("gid://shopify/Product/5")

@@ -22,20 +22,20 @@ def test_one_token_serves_a_whole_day_and_a_new_one_is_fetched_before_it_ends(
     shop: ShopifyStandin, tmp_path: Path
 ) -> None:
     clock = Clock()
-    with opened(shop, clock) as channel:
-        channel.publish(item(tmp_path))
-        channel.describe(item(tmp_path))
-        assert shop.asked.count("token") == 1
-        clock.now_s += 86_399 - 299
-        channel.describe(item(tmp_path))
+    channel = opened(shop, clock)
+    channel.publish(item(tmp_path))
+    channel.describe(item(tmp_path))
+    assert shop.asked.count("token") == 1
+    clock.now_s += 86_399 - 299
+    channel.describe(item(tmp_path))
     assert shop.asked.count("token") == 2
 
 
 def test_a_token_that_ends_early_is_renewed_once_and_nothing_is_lost(shop: ShopifyStandin, tmp_path: Path) -> None:
-    with opened(shop) as channel:
-        channel.describe(item(tmp_path))
-        shop.revoke()
-        channel.publish(item(tmp_path))
+    channel = opened(shop)
+    channel.describe(item(tmp_path))
+    shop.revoke()
+    channel.publish(item(tmp_path))
     assert shop.asked.count("token") == 2
     assert shop.store.count("productUpdate") == 1
 
@@ -104,16 +104,16 @@ def test_no_error_no_log_and_no_result_shows_a_secret(
     if on == "token" and kind in {"denied", "throttled", "lost"}:
         kind = "403"
     told = ""
-    with opened(shop) as channel:
-        channel.describe(item(tmp_path, sku="CH123"))
-        if on == "token":
-            shop.revoke()
-        shop.fault(on, kind, times=99, body=echoing(shop))
-        try:
-            told = repr(channel.publish(item(tmp_path)))
-        except Catalog3DError as error:
-            told = "".join(traceback.format_exception(error)) + repr(error.__dict__) + repr(pickle.dumps(error))
-        told += repr(channel) + repr(vars(channel))
+    channel = opened(shop)
+    channel.describe(item(tmp_path, sku="CH123"))
+    if on == "token":
+        shop.revoke()
+    shop.fault(on, kind, times=99, body=echoing(shop))
+    try:
+        told = repr(channel.publish(item(tmp_path)))
+    except Catalog3DError as error:
+        told = "".join(traceback.format_exception(error)) + repr(error.__dict__) + repr(pickle.dumps(error))
+    told += repr(channel) + repr(vars(channel))
     for secret in [CLIENT_SECRET, *(token for token in shop.tokens if token != "revoked")]:
         assert secret not in told
         assert secret not in caplog.text
@@ -158,10 +158,10 @@ def variable(what: str) -> str:
 def test_a_channel_of_the_rules_is_opened_under_its_name(shop: ShopifyStandin, tmp_path: Path) -> None:
     secrets = {"client_id": SecretStr(CLIENT_ID), "client_secret": SecretStr(CLIENT_SECRET)}
     options = {"base_url": shop.url, "mark": "eu", "poll_s": 1, "upload_hosts": "Files.example, storage.googleapis.com"}
-    with open_shopify("eu", shop=SHOP, options=options, secret_of=secrets.get, variable_of=variable) as channel:
-        assert channel.name == "eu"
-        assert channel.describe(item(tmp_path)).startswith("V1 of CH123")
-        assert channel._settings.takes_uploads("https://files.example/x")
+    channel = open_shopify("eu", shop=SHOP, options=options, secret_of=secrets.get, variable_of=variable)
+    assert channel.name == "eu"
+    assert channel.describe(item(tmp_path)).startswith("V1 of CH123")
+    assert channel._settings.takes_uploads("https://files.example/x")
 
 
 @pytest.mark.parametrize(
