@@ -111,7 +111,7 @@ class ShopifyChannel:
         gallery = self._galleries.of(product.id)
         where = f"{clean_words(product.title)} ({clean_words(product.handle)}) in {self._settings.shop}"
         mine = self._standing(item, mark, gallery)
-        other = self._earlier_sku(item, mark, gallery, mine)
+        other = self._holder(item, mark, gallery)
         if other is not None:
             return f"V{item.version} of {item.sku}: {self._shared(item, product, other).destination}."
         if mine is not None and mine.status == "READY":
@@ -130,15 +130,14 @@ class ShopifyChannel:
         if mine is not None and mine.status == "FAILED":
             self._galleries.remove(mine.id)
             mine = None
-        other = self._earlier_sku(item, mark, gallery, mine)
+        other = self._holder(item, mark, gallery)
+        if other is not None:
+            return self._yielded(item, product, other, mine)
         if mine is None:
-            if other is not None:
-                return self._shared(item, product, other)
             mine, gallery = self._attached(item, mark, product)
-            other = self._earlier_sku(item, mark, gallery, mine)
-        if other is not None:  # two SKUs were published at the same time: the first in the gallery stays
-            self._galleries.remove(mine.id)
-            return self._shared(item, product, other)
+            other = self._holder(item, mark, gallery)
+            if other is not None:
+                return self._yielded(item, product, other, mine)
         model = self._galleries.ready(mine.id)
         if model.status == "FAILED":
             raise self._failed(model)
@@ -147,9 +146,10 @@ class ShopifyChannel:
 
     def _standing(self, item: Item, mark: Mark, gallery: list[Media]) -> Media | None:
         """The product's model that is this very file: by our record, else by its mark."""
-        recorded = next((media for media in gallery if self._is_recorded(item, media)), None)
-        if recorded is not None:
-            return recorded
+        if item.previous is not None and item.previous.sha256 == item.sha256:
+            recorded = next((media for media in gallery if media.id == self._recorded_id(item)), None)
+            if recorded is not None:
+                return recorded
         marked = [
             seen.media
             for seen in sightings(gallery, self._settings.mark)
@@ -157,22 +157,30 @@ class ShopifyChannel:
         ]
         return next((media for media in marked if media.status != "FAILED"), next(iter(marked), None))
 
-    def _is_recorded(self, item: Item, media: Media | None) -> bool:
-        previous = item.previous
-        if media is None or previous is None or previous.sha256 != item.sha256:
-            return False
-        return previous.remote.get("shop") == self._settings.shop and previous.remote.get("media_id") == media.id
+    def _recorded_id(self, item: Item) -> str:
+        """The media id that our record has of this SKU in this store, or ""."""
+        remote = item.previous.remote if item.previous is not None else {}
+        return remote.get("media_id", "") if remote.get("shop") == self._settings.shop else ""
 
-    def _earlier_sku(self, item: Item, mark: Mark, gallery: list[Media], mine: Media | None) -> Sighting | None:
-        """Another SKU's model that came before one that we have no record of, so that of two that race one stays."""
-        if self._is_recorded(item, mine):
+    def _holder(self, item: Item, mark: Mark, gallery: list[Media]) -> Sighting | None:
+        """The model of another SKU that holds the product: the first in the gallery does, also of two that race.
+
+        None if this SKU holds it: what our record says is there is not taken away by the order of a gallery.
+        """
+        if any(media.id == self._recorded_id(item) for media in gallery):
             return None
-        for seen in sightings(gallery, self._settings.mark):
-            if mine is not None and seen.media.id == mine.id:
-                return None
-            if not seen.mark.same_sku(mark) and seen.media.status != "FAILED":
-                return seen
-        return None
+        seen = next((seen for seen in sightings(gallery, self._settings.mark) if seen.media.status != "FAILED"), None)
+        return None if seen is None or seen.mark.same_sku(mark) else seen
+
+    def _yielded(self, item: Item, product: Product, other: Sighting, mine: Media | None) -> Placed:
+        """The rule for a product that another SKU holds, with nothing of this SKU left beside it."""
+        if mine is not None:  # attached at the same time as the other, but behind it
+            self._galleries.remove(mine.id)
+        placed = self._shared(item, product, other)
+        replaced = self._replaced(item, mine)
+        if replaced is not None:
+            self._galleries.remove(replaced.remote["media_id"])
+        return placed
 
     def _shared(self, item: Item, product: Product, other: Sighting) -> Placed:
         shown = other.mark.shown_sku
@@ -225,10 +233,8 @@ class ShopifyChannel:
 
     def _replaced(self, item: Item, mine: Media | None) -> Placed | None:
         """What the record says is in this store and has to go."""
-        previous = item.previous
-        if previous is None or previous.remote.get("shop") != self._settings.shop:
-            return None
-        return previous if previous.remote.get("media_id", "") not in {"", mine.id if mine else ""} else None
+        media_id = self._recorded_id(item)
+        return item.previous if media_id and (mine is None or media_id != mine.id) else None
 
     def _tidy(self, item: Item, mark: Mark, gallery: list[Media], mine: Media) -> None:
         """Delete what the ready model replaces."""

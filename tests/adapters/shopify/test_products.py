@@ -106,6 +106,33 @@ def test_of_two_skus_that_race_for_a_product_exactly_one_stays(shop: ShopifyStan
     assert len(shop.store.models_of(sofa)) == 1
 
 
+def test_a_model_in_our_record_keeps_its_place_whatever_somebody_puts_before_it(
+    shop: ShopifyStandin, tmp_path: Path
+) -> None:
+    red, _ = two_colors(shop, tmp_path)
+    (sofa,) = (product for product in shop.store.products.values() if product.handle == "sofa")
+    first = publish(shop, red)
+    by_hand = shop.store.add_file(sofa, filename="catalog3d_SF-BLUE_V1_0123456789ab.glb", alt="from the files page")
+    sofa.gallery.reverse()
+    assert publish(shop, item(tmp_path, sku="SF-RED", previous=first)) == first
+    second = publish(shop, item(tmp_path, sku="SF-RED", version=2, previous=first))
+    assert sofa.gallery == [by_hand.id, second.remote["media_id"]]
+
+
+def test_who_moves_to_a_product_that_another_sku_holds_leaves_nothing_behind(
+    shop: ShopifyStandin, tmp_path: Path
+) -> None:
+    red, _ = two_colors(shop, tmp_path)
+    publish(shop, red)
+    alone = publish(shop, item(tmp_path, sku="SF-BLUE", product_ref="modern-chair"))
+    moved = item(tmp_path, sku="SF-BLUE", product_ref="sofa", previous=alone)
+    with pytest.raises(ProductError):
+        publish(shop, moved)
+    assert alone.remote["media_id"] in shop.store.files  # refused: what was there is there still
+    assert publish(shop, moved, shared_product="first").remote["shown_sku"] == "SF-RED"
+    assert alone.remote["media_id"] not in shop.store.files
+
+
 @pytest.mark.parametrize("sku", ["Stuhl/Ä 12", "a_b", "~7e~", "x" * 300, "SKU (1)", "木の椅子"])
 def test_any_sku_is_recognised_by_its_mark(shop: ShopifyStandin, tmp_path: Path, sku: str) -> None:
     product = shop.store.add_product("odd", sku)
