@@ -13,7 +13,6 @@ from catalog3d.adapters.registry.engine import read, serialise, write
 from catalog3d.adapters.registry.tables import AssetRow, DecisionRow, GenerationRow, ProductRow
 from catalog3d.adapters.registry.versions import asset_of, decision_of
 from catalog3d.asset import Approval, Decision, identity_of, version_in_force
-from catalog3d.brief import pool_of
 from catalog3d.ledger import LedgerState, Outcome
 from catalog3d.plan import rest_of
 from catalog3d.ports import Clock
@@ -228,7 +227,7 @@ def _other_or_new(
         digest=found.digest,
         attempt=attempt,
         brief=found.brief.canonical(),
-        pool=pool_of(found.brief.model),
+        pool=found.brief.pool,
         base_url=found.base_url,
         key_fingerprint=found.key_fingerprint,
         model_seed=found.model_seed,
