@@ -96,6 +96,8 @@ _MODELS = ("v3.1-20260211", "v3.0-20250812")
 """Versions that take the same options at the same price, the newest first (price list of 2026-11)."""
 _USUAL_FACES, _LEAST_FACES = 80_000, 5_000
 _MOST_WORDS = 1024
+_NOT_SPOKEN = frozenset({"So", "Cs", "Co", "Cn"})
+"""Emoji and the like, which Tripo refuses in a prompt (code 2009)."""
 
 
 def change_for(case: Situation, reasons: Sequence[str], note: str = "", how: How = How.AUTO) -> Change:
@@ -139,8 +141,7 @@ def surface_words(product: Product) -> str:
     if not parts:
         return ""
     line = plain("; ".join([*parts, product.name]), _MOST_WORDS)
-    # Emoji and the like are refused (code 2009).
-    return "".join(char for char in line if unicodedata.category(char) not in {"So", "Cs", "Co", "Cn"})
+    return " ".join("".join(char for char in line if unicodedata.category(char) not in _NOT_SPOKEN).split())
 
 
 def variant_change(source: Source, wanted: Product) -> Change:

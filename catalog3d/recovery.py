@@ -55,6 +55,7 @@ class FoundAsset:
         generation: What it was made from; None for a model made by hand, or if its record does not prove it.
         size: The declared dimensions that make it this version.
         decisions: What people decided about it, as far as the library says who they were.
+        asked: The canonical brief that the sheet asked for, where it was made from another one or by hand.
     """
 
     sku: str
@@ -72,6 +73,7 @@ class FoundAsset:
     created_at: datetime
     generation: FoundGeneration | None
     decisions: tuple[Decision, ...] = ()
+    asked: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -67,6 +67,7 @@ class Rules(_Section):
         status_labels: What the sheet shows for a status; default is the capitalised word.
         review_owner: One name, or a name by category.
         regenerate_changed: Whether a changed photo or parameter may buy a new model by itself.
+        retakes_per_sku: How often another model of the same photos may be asked for.
         categories: Tripo parameters that differ for a category (matched without case).
     """
 
@@ -76,6 +77,7 @@ class Rules(_Section):
     status_labels: dict[Status, Text] = Field(default_factory=dict)
     review_owner: Text | dict[str, Text] = ""
     regenerate_changed: Literal["never", "auto"] = "never"
+    retakes_per_sku: int = Field(default=3, ge=0, le=20)
     quality: QualityRules = Field(default_factory=QualityRules)
     tripo: TripoRules = Field(default_factory=TripoRules)
     categories: dict[str, dict[str, Any]] = Field(default_factory=dict)

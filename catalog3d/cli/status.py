@@ -17,7 +17,8 @@ from catalog3d.cli.errors import console, print_json, sentence_on_error
 from catalog3d.cli.run import announce
 from catalog3d.ledger import Generation
 from catalog3d.stages.context import OpenCatalog
-from catalog3d.status import NEEDS_PERSON, next_action
+from catalog3d.status import needs_person as waits_for_somebody
+from catalog3d.status import next_action
 
 
 def status(
@@ -57,7 +58,11 @@ def status(
 
 
 def _chosen(standings: dict[str, Standing], needs_person: bool) -> list[Standing]:
-    chosen = [standing for standing in standings.values() if not needs_person or standing.status in NEEDS_PERSON]
+    chosen = [
+        standing
+        for standing in standings.values()
+        if not needs_person or waits_for_somebody(standing.status, standing.reason)
+    ]
     return sorted(chosen, key=lambda standing: (standing.row, standing.sku))
 
 

@@ -62,7 +62,7 @@ async def _known(context: RunContext, work: SkuWork, brief: Brief) -> Generation
         return await context.record(ledger.latest, realm, brief.digest, after_attempt=after)
     if work.own_generation is not None:
         own = await context.record(ledger.get, work.own_generation)
-        if own.digest == brief.digest:
+        if brief.digest in (own.digest, work.made_for):
             return own
     return await context.record(ledger.latest, realm, brief.digest)
 

@@ -116,6 +116,7 @@ class Rebuild:
             known_by = identity_of(generation_id, found.name, found.size)
         row.identity, row.generation_id, row.file = known_by, generation_id, found.file
         row.key, row.picture_key = found.key, found.picture_key
+        row.asked = found.asked
         row.sha256, row.size_bytes, row.stored = found.sha256, found.size_bytes, True
         row.approval, row.created_at = found.approval.value, found.created_at
         row.verdict = MeshReport(profile="", checks=found.checks, facts=None).verdict.value

@@ -55,6 +55,7 @@ class VersionRecord:
         generation_id: int | None,
         run_id: str,
         file_name: Callable[[int], str],
+        asked: str = "",
     ) -> Asset:
         """Reserve the next version of a SKU, or give the one that is there: two runs never share or double one.
 
@@ -63,6 +64,7 @@ class VersionRecord:
 
         Args:
             file_name: Makes the file's name from the version.
+            asked: See `Asset`.
 
         Raises:
             ProductError: NAME_TAKEN if another SKU already uses that file name.
@@ -85,6 +87,7 @@ class VersionRecord:
                     generation_id=generation_id,
                     file=self._free_name(session, file_name(version), sku),
                     run_id=run_id,
+                    asked=asked,
                     approval=Approval.PENDING.value,
                     created_at=self._clock.now(),
                 )
@@ -255,4 +258,5 @@ def asset_of(row: AssetRow) -> Asset:
             for check in row.checks or []
         ),
         created_at=row.created_at,
+        asked=row.asked or "",
     )
