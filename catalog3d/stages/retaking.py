@@ -232,9 +232,14 @@ def _source(catalog: OpenCatalog, asset: Asset, *, changed: bool) -> tuple[Sourc
     return source, ""
 
 
-def _require_idle(catalog: OpenCatalog, sku: str, retake: Retake | None) -> None:
+def is_at_work(catalog: OpenCatalog, sku: str) -> bool:
+    """Whether a run that may be alive has this SKU now."""
     worker = catalog.registry.catalog.worker_of(sku)
-    if worker is None or worker[1] < catalog.clock.now() or catalog.holders.lives(worker[0]) is False:
+    return not (worker is None or worker[1] < catalog.clock.now() or catalog.holders.lives(worker[0]) is False)
+
+
+def _require_idle(catalog: OpenCatalog, sku: str, retake: Retake | None) -> None:
+    if not is_at_work(catalog, sku):
         return
     what = "A retake of it is under way" if retake is not None and retake.is_open else "A run is working on it"
     raise ProductError(

@@ -55,10 +55,26 @@ def test_the_price_is_said_and_the_decision_written_before_the_flow_starts(
     shop: Shop, started: list[dict[str, Any]]
 ) -> None:
     shop.make("A1")
-    said = typed("A1", "--reason", "WRONG_SHAPE", "--budget", "40", "--json")
-    assert "1 SKU, 30 credits: retake of V1, another model from the same photo" in said.stderr
+    said = typed("A1", "--reason", "WRONG_SHAPE", "--how", "same", "--budget", "40", "--json")
+    assert "1 SKU, 30 credits: retake (1 of 3) of V1, another model by the same photos and rules" in said.stderr
     assert [(flow["flow"], flow["sku"], flow["budget"]) for flow in started] == [("retake", "A1", 40)]
     assert asked(shop) == ["WRONG_SHAPE"]
+
+
+def test_what_the_reasons_change_is_said_with_the_price(shop: Shop, started: list[dict[str, Any]]) -> None:
+    shop.make("A1")
+    said = typed("A1", "--reason", "WRONG_SHAPE", "--reason", "BACK_OR_SIDES", "--json")
+    assert "retake (1 of 3) of V1, its surface is aligned to the shape instead" in said.stderr
+    retake = shop.catalog.registry.retakes.newest()["A1"]
+    assert (len(started), retake.reasons, retake.is_allowed) == (1, ("WRONG_SHAPE", "BACK_OR_SIDES"), True)
+
+
+def test_a_retake_that_was_not_ordered_can_be_taken_back(shop: Shop, started: list[dict[str, Any]]) -> None:
+    shop.make("A1")
+    typed("A1", "--reason", "WRONG_SHAPE", "--json")
+    assert json.loads(typed("A1", "--drop", "--json").stdout) == {"sku": "A1", "dropped": True, "version": 1}
+    assert json.loads(typed("A1", "--drop", "--json").stdout)["error"]["code"] == "NO_RETAKE"
+    assert not shop.catalog.registry.retakes.newest()["A1"].is_open
 
 
 def test_the_same_command_again_is_no_second_decision(shop: Shop, started: list[dict[str, Any]]) -> None:
@@ -92,6 +108,10 @@ def test_yes_asks_nobody(shop: Shop, started: list[dict[str, Any]], monkeypatch:
     [
         ("", ("B9", "--reason", "WRONG_SHAPE"), "SKU_UNKNOWN"),
         ("", ("A1", "--reason", "UGLY"), "REASON_UNKNOWN"),
+        ("", ("A1",), "REASON_UNKNOWN"),
+        ("", ("A1", "--reason", "WRONG_PRODUCT"), "PHOTO_FIRST"),
+        ("", ("A1", "--reason", "WRONG_COLOR", "--how", "texture"), "TEXTURE_IMPOSSIBLE"),
+        ("", ("A1", "--reason", "WRONG_SHAPE", "--how", "multiview"), "NO_OTHER_VIEWS"),
         ("hold", ("A1", "--reason", "WRONG_SHAPE"), "ON_HOLD"),
     ],
 )
