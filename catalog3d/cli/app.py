@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from catalog3d import __version__
+from catalog3d.cli.add import add
 from catalog3d.cli.check import check
 from catalog3d.cli.decide import approve, reject
 from catalog3d.cli.doctor import doctor
@@ -31,7 +32,7 @@ app = typer.Typer(
 )
 
 for command in (
-    init, check, run, rerun, retake, status, approve, reject, resolve, inspect, sync, recover, doctor, standin, up,
+    init, check, run, rerun, retake, add, status, approve, reject, resolve, inspect, sync, recover, doctor, standin, up,
 ):  # fmt: skip
     app.command(command.__name__)(command)
 
