@@ -48,6 +48,13 @@ def status(
         out = console()
         announce(out, catalog)
         out.print(_table(_chosen(standings, needs_person), catalog.registry.catalog.assets_in_force()))
+        if gone := [standing.sku for standing in _chosen(standings, False) if _has_left(standing)]:
+            out.print(
+                f"In no sheet any more: {escape(', '.join(gone))}. What they have stays, also on the channels: "
+                "`catalog3d publish --unpublish SKU` takes it off those.",
+                soft_wrap=True,
+                style="yellow",
+            )
         for orphan in catalog.registry.lookups.orphans(catalog.realm):
             charged = "?" if orphan.credits is None else orphan.credits
             out.print(
@@ -55,6 +62,11 @@ def status(
                 "is ours and which no model uses: look at it in the Tripo account.",
                 soft_wrap=True,
             )
+
+
+def _has_left(standing: Standing) -> bool:
+    """Whether the SKU was deleted from its sheet: that is listed, and takes nothing away."""
+    return not standing.sheet
 
 
 def _chosen(standings: dict[str, Standing], needs_person: bool) -> list[Standing]:
@@ -84,6 +96,7 @@ def _row(standing: Standing) -> dict[str, Any]:
         "reason": standing.reason,
         "message": standing.message,
         "next_action": next_action(standing.status, standing.reason),
+        "in_sheet": not _has_left(standing),
     }
 
 
