@@ -20,10 +20,10 @@ from catalog3d.errors import RunError
 from catalog3d.learning import How
 from catalog3d.request import RunRequest, Wish
 from catalog3d.retake import Retake
-from catalog3d.stages.asking import drop_retake
+from catalog3d.stages.asking import drop_retake, open_retake
 from catalog3d.stages.context import OpenCatalog
 from catalog3d.stages.planning import Planned
-from catalog3d.stages.retaking import Case, close_retake, require_retakable, retake_case
+from catalog3d.stages.retaking import Case, close_retake, require_asked, require_retakable, retake_case
 from catalog3d.wording import credits_text, plain
 
 
@@ -42,6 +42,9 @@ def retake(
     ] = How.AUTO,
     budget: Annotated[float | None, typer.Option(help="Most credits this may cost.", min=0)] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before paying.")] = False,
+    asked: Annotated[
+        bool, typer.Option("--asked", help="Order the retake that is on record, and ask for nothing new.")
+    ] = False,
     drop: Annotated[bool, typer.Option("--drop", help="Take back a retake that was not ordered yet.")] = False,
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")] = False,
 ) -> None:
@@ -59,7 +62,9 @@ def retake(
             _drop(sku, json_=json_)
             return
         with open_catalog(Path.cwd()) as catalog:
-            case = retake_case(catalog, sku, *(reason or ()))
+            known = open_retake(catalog, sku) if asked else None
+            reasons = known.reasons if known is not None else tuple(reason or ())
+            case = retake_case(catalog, sku, *reasons)
         sheet = str(existing(Path(case.sheet)))
         if case.made is not None:
             _say_made(sku, case.version, case.made)
@@ -67,9 +72,9 @@ def retake(
             request = rerun_request(**again, deployed=False, only=(sku,))
             report = perform(request, "rerun_failed", sku=sku, **again)
         else:
-            wish = Wish(reasons=tuple(reason or ()), note=note, how=how)
+            wish = Wish(reasons=reasons, note=note, how=how)
             wishes: dict[str, Any] = {"sheet": sheet, "sku": sku, "budget": credits_of(budget)}
-            asking = _asking(case, wish, yes=yes)
+            asking = _asking(case, wish, yes=yes, on_record=asked)
             report = perform(retake_request(**wishes, wish=wish), "retake", before=asking, **wishes)
         show(report, json_=json_)
         with open_catalog(Path(sheet).parent) as catalog:
@@ -87,8 +92,8 @@ def _drop(sku: str, *, json_: bool) -> None:
     console().print(f"The retake of V{dropped.version} of {escape(sku)} was taken back.", soft_wrap=True)
 
 
-def _asking(case: Case, wish: Wish, *, yes: bool) -> Before:
-    """Price the retake, ask for a yes, and write it down as this person's decision."""
+def _asking(case: Case, wish: Wish, *, yes: bool, on_record: bool) -> Before:
+    """Price the retake, ask for a yes, and write it down as this person's decision, unless somebody's is there."""
 
     def before(catalog: OpenCatalog, request: RunRequest, planned: Planned) -> None:
         say_bills(catalog, request, planned)
@@ -97,6 +102,9 @@ def _asking(case: Case, wish: Wish, *, yes: bool) -> Before:
         if not yes and _somebody_is_there():
             price = f"{credits_text(item.credits)} {unit_of(catalog)}"
             _require_yes(f"Make another model of {plain(item.sku)} beside V{case.version} for {price}?")
+        if on_record:
+            require_asked(planned.plan.items)
+            return
         priced = replace(retake, credits=item.credits)
         catalog.registry.retakes.ask(priced, person=getpass.getuser(), reason=wish.reasons[0], note=wish.note)
 

@@ -17,7 +17,7 @@ from catalog3d.stages.planning import make_plan
 from catalog3d.stages.resting import resting
 from catalog3d.stages.retaking import require_retakable, retake_case
 from catalog3d.status import RETAKE_WAITS, Stage
-from catalog3d.wording import credits_text
+from catalog3d.wording import credits_text, plain
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,17 +110,30 @@ def ask_retake(
     return Asked(offer=offer, retake=retake, waits=waits, message=message)
 
 
+def open_retake(catalog: OpenCatalog, sku: str) -> Retake:
+    """The retake of a SKU that somebody asked for, until they heard what came of it.
+
+    Raises:
+        ProductError: NO_RETAKE.
+    """
+    retake = catalog.registry.retakes.newest().get(sku)
+    if retake is None or not retake.is_open:
+        raise ProductError(
+            f"No retake of {plain(sku)} is open.",
+            code="NO_RETAKE",
+            fix="Ask for one: catalog3d retake SKU --reason CODE.",
+            sku=sku,
+        )
+    return retake
+
+
 def drop_retake(catalog: OpenCatalog, sku: str) -> Retake:
     """Take back a wish that was not ordered; the SKU stands where its versions say.
 
     Raises:
         ProductError: NO_RETAKE if none is open; RETAKE_UNDER_WAY if it was ordered.
     """
-    retake = catalog.registry.retakes.newest().get(sku)
-    if retake is None or not retake.is_open:
-        raise ProductError(
-            f"No retake of {sku} is open.", code="NO_RETAKE", fix="catalog3d status SKU shows it.", sku=sku
-        )
+    retake = open_retake(catalog, sku)
     ordered = catalog.registry.ledger.latest(retake.realm, retake.digest, after_attempt=retake.after_attempt)
     if ordered is not None and (ordered.is_open or ordered.succeeded):
         raise ProductError(

@@ -404,3 +404,18 @@ def test_a_lost_answer_of_a_texture_is_found_by_its_seed_and_not_paid_again(tmp_
         assert (made.brief, made.outcome, made.task_id) == (brief, Outcome.SUCCESS, "task-2")
 
     assert play(tmp_path, story).submits == 2
+
+
+def test_a_new_name_keeps_the_model_that_a_retake_made_from_another_brief(tmp_path: Path) -> None:
+    async def story(context: RunContext, _tripo: ScriptedTripo) -> None:
+        sheet = context.work["A"].brief
+        assert sheet is not None
+        await a_surface(context)
+        repainted = await generate(context, "A")
+        work = context.work["A"]
+        work.brief, work.own_generation, work.made_for = sheet, repainted.id, sheet.digest
+        assert (await generate(context, "A")).id == repainted.id
+        work.made_for = ""
+        assert (await generate(context, "A")).digest == sheet.digest
+
+    assert play(tmp_path, story).submits == 2
