@@ -16,6 +16,7 @@ from catalog3d.asset import Asset
 from catalog3d.cli.errors import console, print_json, sentence_on_error
 from catalog3d.cli.run import announce
 from catalog3d.ledger import Generation
+from catalog3d.retake import Retake
 from catalog3d.stages.context import OpenCatalog
 from catalog3d.status import needs_person as waits_for_somebody
 from catalog3d.status import next_action
@@ -175,6 +176,21 @@ def sku_json(catalog: OpenCatalog, standing: Standing) -> dict[str, Any]:
             for asset in assets
         ],
         "generations": [_generation(generation) for generation in generations.values()],
+        "retakes": [_retake(retake) for retake in catalog.registry.retakes.all(standing.sku).get(standing.sku, [])],
+    }
+
+
+def _retake(retake: Retake) -> dict[str, Any]:
+    return {
+        "version": retake.version,
+        "by": retake.person,
+        "reasons": list(retake.reasons),
+        "note": retake.note,
+        "route": retake.route.value,
+        "why": retake.why,
+        "credits": float(round(retake.credits, 2)),
+        "open": retake.is_open,
+        "waits_for_operator": retake.is_open and not retake.is_allowed,
     }
 
 

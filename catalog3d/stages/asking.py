@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
-from catalog3d.adapters.registry.catalog import Change
+from catalog3d.adapters.registry.catalog import Change, Standing
 from catalog3d.errors import ProductError
-from catalog3d.learning import How
+from catalog3d.learning import How, source_of, surface_words, variant_change
 from catalog3d.plan import PlanItem
+from catalog3d.product import Product
 from catalog3d.request import RunRequest, Wish
 from catalog3d.retake import Retake
 from catalog3d.stages.context import OpenCatalog
@@ -150,6 +151,51 @@ def drop_retake(catalog: OpenCatalog, sku: str) -> Retake:
             [Change(sku=sku, status=rest.status, stage=stage, reason=rest.reason, message=rest.message)]
         )
     return retake
+
+
+@dataclass(frozen=True, kw_only=True)
+class VariantOffer:
+    """A SKU that has the very model of another one, though the sheet says another color or material of it.
+
+    Attributes:
+        of: The first SKU of that model in the sheet.
+        words: What its surface would be.
+    """
+
+    sku: str
+    of: str
+    words: str
+    credits: Decimal
+
+
+def variant_offers(catalog: OpenCatalog) -> tuple[VariantOffer, ...]:
+    """Proposals for color variants that share a photo, and so a model: a surface of their own, by their sheet's words.
+
+    Nothing orders them by itself: a person asks for each with `ask_retake(.., how=How.TEXTURE)`.
+    """
+    standings = catalog.registry.catalog.standings()
+    shared: dict[int, list[Standing]] = {}
+    for sku, asset in catalog.registry.catalog.newest_assets().items():
+        if asset.generation_id is not None and sku in standings:
+            shared.setdefault(asset.generation_id, []).append(standings[sku])
+    made = {generation.id: generation for generation in catalog.registry.ledger.of_sku(sorted(shared))}
+    offers = []
+    for generation_id, group in shared.items():
+        first, *others = sorted(group, key=lambda standing: (standing.row, standing.sku))
+        source = source_of(made[generation_id].brief, made[generation_id].digest, made[generation_id].raw_sha256)
+        looks = [(other, _surface_of(other)) for other in others]
+        for other, (surface, product) in looks:
+            if source is not None and any(surface) and surface != _surface_of(first)[0]:
+                change = variant_change(source, product)
+                words = surface_words(product)
+                offers.append(VariantOffer(sku=other.sku, of=first.sku, words=words, credits=change.credits))
+    return tuple(sorted(offers, key=lambda offer: offer.sku))
+
+
+def _surface_of(standing: Standing) -> tuple[tuple[str, str], Product]:
+    color, material = (str(standing.fields.get(name, "")) for name in ("color", "material"))
+    product = Product(sku=standing.sku, name=standing.name, row=standing.row, color=color, material=material)
+    return (color.casefold(), material.casefold()), product
 
 
 def _planned(catalog: OpenCatalog, sku: str, reasons: Sequence[str], note: str, how: How) -> tuple[PlanItem, Retake]:

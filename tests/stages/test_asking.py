@@ -17,7 +17,7 @@ from catalog3d.ledger import Generation, Outcome
 from catalog3d.plan import PlanItem
 from catalog3d.ports import Submitted
 from catalog3d.settings import key_fingerprint
-from catalog3d.stages.asking import Asked, ask_retake, drop_retake, offer_retake
+from catalog3d.stages.asking import Asked, VariantOffer, ask_retake, drop_retake, offer_retake, variant_offers
 from catalog3d.stages.context import OpenCatalog
 from catalog3d.stages.planning import start_run
 from catalog3d.stages.retaking import require_retakable
@@ -227,3 +227,19 @@ def test_the_same_wish_twice_is_one_decision_and_one_retake(shop: Shop) -> None:
     make(shop)
     assert ask(shop).retake.id == ask(shop).retake.id
     assert len(shop.catalog.registry.catalog.decisions("A1")) == 1
+
+
+def test_color_variants_of_one_photo_are_offered_a_surface_of_their_own_and_none_is_ordered_by_itself(
+    shop: Shop,
+) -> None:
+    one_photo = {"Image": "A1.png", "Material": "Linen"}
+    shop.write(BLUE, {**one_photo, "SKU": "A2", "Color": "Red"}, {**one_photo, "SKU": "A3", "Color": "blue"})
+    make(shop)
+    shop.make("A2")
+    shop.make("A3")
+    words = "color: Red; material: Linen; Chair"
+    assert variant_offers(shop.catalog) == (VariantOffer(sku="A2", of="A1", words=words, credits=Decimal(10)),)
+    assert [item.do for item in shop.plan().values()] == [False, False, False]
+    asked = ask(shop, "WRONG_COLOR", how=How.TEXTURE, sku="A2")
+    assert asked.retake.brief is not None
+    assert (asked.offer.credits, asked.retake.brief.prompt) == (Decimal(10), words)
