@@ -9,6 +9,7 @@ from catalog3d.asset import REJECT_REASONS, Asset
 from catalog3d.brief import Brief, Source
 from catalog3d.errors import ProductError, RunError
 from catalog3d.learning import Situation, change_for, source_of, surface_words
+from catalog3d.ledger import Outcome
 from catalog3d.plan import Known, PlanItem
 from catalog3d.product import Product
 from catalog3d.report import SkuLine
@@ -135,9 +136,9 @@ def with_retakes(
             retake = _priced(
                 catalog, sku, found[sku], Asking(wish=request.wish, product=products.get(sku), before=before)
             )
-        elif retake is not None:
-            same = sum(other.sheet_digest == retake.sheet_digest for other in before)
-            retake = replace(retake, number=same, most=max(catalog.rules.retakes_per_sku, same))
+        elif retake is not None and retake.is_open:
+            number = _made(catalog, before[:-1], retake.sheet_digest) + 1
+            retake = replace(retake, number=number, most=max(catalog.rules.retakes_per_sku, number))
         found[sku] = replace(found[sku], retake=retake)
         if (wanted := found[sku].retake_to_make) is not None:
             brief = wanted.brief_for(found[sku].brief)
@@ -197,12 +198,16 @@ def _situation(catalog: OpenCatalog, sku: str, known: Known, asking: Asking) -> 
     ids = sorted({version.generation_id for version in versions if version.generation_id is not None})
     tried = {generation.digest for generation in catalog.registry.ledger.of_sku(ids)}
     tried |= {Brief.parse(version.asked).digest for version in versions if version.asked}
-    tried |= {retake.digest for retake in asking.before}
+    ledger = catalog.registry.ledger
+    tried |= {retake.digest for retake in asking.before if ledger.latest(retake.realm, retake.digest) is not None}
     if known.asset_brief is None:  # made by hand, and nobody knows for what
         tried.add(sheet.digest)
-    used = sum(retake.sheet_digest == sheet.digest for retake in asking.before)
+    used = _made(catalog, asking.before, sheet.digest)
     source, why_not = _source(
-        catalog, asset, changed=known.asset_brief is not None and known.asset_brief.digest != sheet.digest
+        catalog,
+        asset,
+        asking.before,
+        changed=known.asset_brief is not None and known.asset_brief.digest != sheet.digest,
     )
     return Situation(
         sheet=sheet,
@@ -215,7 +220,20 @@ def _situation(catalog: OpenCatalog, sku: str, known: Known, asking: Asking) -> 
     )
 
 
-def _source(catalog: OpenCatalog, asset: Asset, *, changed: bool) -> tuple[Source | None, str]:
+def _made(catalog: OpenCatalog, before: Sequence[Retake], sheet_digest: str) -> int:
+    """How many models the retakes of the same photos and rules gave: what was dropped or refused was no attempt."""
+    ledger = catalog.registry.ledger
+    ends = [
+        ledger.latest(retake.realm, retake.digest, after_attempt=retake.after_attempt)
+        for retake in before
+        if retake.sheet_digest == sheet_digest
+    ]
+    return len({end.id for end in ends if end is not None and end.succeeded})
+
+
+def _source(
+    catalog: OpenCatalog, asset: Asset, before: Sequence[Retake], *, changed: bool
+) -> tuple[Source | None, str]:
     """Where another surface of a version could start, or why it cannot."""
     if changed:
         return None, "photos or rules changed since its model was made"
@@ -226,6 +244,10 @@ def _source(catalog: OpenCatalog, asset: Asset, *, changed: bool) -> tuple[Sourc
     task = catalog.registry.ledger.made_as(catalog.realm, source) if source is not None else None
     if source is None or task is None:
         return None, "the provider's file or task of its model is not known"
+    for retake in before:
+        tried = catalog.registry.ledger.latest(retake.realm, retake.digest)
+        if retake.brief is not None and retake.brief.source == source and tried and tried.outcome is Outcome.REFUSED:
+            return None, f"the provider refused it: {tried.error_message.rstrip('.')}"
     key = catalog.settings.tripo_key
     if not catalog.is_rehearsal and key is not None and task.key_fingerprint != key_fingerprint(key):
         return None, "its model was made with another key, and a task is shown only to the key that made it"

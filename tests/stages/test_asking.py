@@ -16,6 +16,7 @@ from catalog3d.learning import How
 from catalog3d.ledger import Generation, Outcome
 from catalog3d.plan import PlanItem
 from catalog3d.ports import Submitted
+from catalog3d.retake import Retake
 from catalog3d.settings import key_fingerprint
 from catalog3d.stages.asking import Asked, VariantOffer, ask_retake, drop_retake, offer_retake, variant_offers
 from catalog3d.stages.context import OpenCatalog
@@ -243,3 +244,32 @@ def test_color_variants_of_one_photo_are_offered_a_surface_of_their_own_and_none
     asked = ask(shop, "WRONG_COLOR", how=How.TEXTURE, sku="A2")
     assert asked.retake.brief is not None
     assert (asked.offer.credits, asked.retake.brief.prompt) == (Decimal(10), words)
+
+
+def test_what_was_dropped_or_refused_is_no_attempt_and_a_refused_source_is_not_tried_again(shop: Shop) -> None:
+    shop.write(BLUE)
+    make(shop)
+    for _ in range(2):
+        asked = ask(shop)
+        assert (asked.offer.number, asked.offer.credits) == (1, Decimal(10))
+        drop_retake(shop.catalog, "A1")
+    refuse(shop, ask(shop).retake)
+    again = offer_retake(shop.catalog, "A1", ["WRONG_COLOR"])
+    assert (again.route, again.number) == ("alignment", 1)
+    with pytest.raises(ProductError, match="Task not found"):
+        offer_retake(shop.catalog, "A1", ["WRONG_COLOR"], how=How.TEXTURE)
+
+
+def refuse(shop: Shop, retake: Retake) -> None:
+    """What a run writes down when the provider does not know the source any more."""
+    ledger, brief = shop.catalog.registry.ledger, retake.brief
+    assert brief is not None
+    intent = Intent(
+        realm=retake.realm, brief=brief, pool=brief.pool, base_url="", key_fingerprint=KEY, model_seed=9,
+        expected_credits=Decimal(10), run_id="run-1",
+    )  # fmt: skip
+    lease = ledger.take_lease(ledger.open_intent(intent, AMPLE).id, "worker")
+    assert lease is not None
+    ledger.start_sending(lease, slots=10, file_tokens={}, run_id="run-1", caps=AMPLE)
+    ledger.settle(lease, Outcome.REFUSED, credits_consumed=Decimal(0), code="TRIPO_2001", message="Task not found.")
+    shop.catalog.registry.retakes.close(retake.id)
