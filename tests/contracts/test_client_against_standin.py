@@ -159,6 +159,18 @@ def test_another_surface_is_ordered_by_the_task_of_the_model(desk):
     desk.play(story)
 
 
+def test_a_surface_for_a_task_that_is_not_there_any_more_is_refused_and_costs_nothing(desk):
+    async def story(client: TripoClient) -> None:
+        ordered = texture_brief(Source(digest="d" * 64, raw_sha256="e" * 64), "dark walnut")
+        before = await client.balance()
+        with pytest.raises(ProductError) as caught:
+            await client.submit(ordered, {SOURCE: "0196f4ce-82a8-7ddb-970f-6a940e17c830"}, 1)
+        assert caught.value.code == "TASK_NOT_FOUND"
+        assert await client.balance() == before
+
+    desk.play(story)
+
+
 def test_conversion_is_ordered_and_fetched(desk):
     async def story(client: TripoClient) -> None:
         brief, tokens = await desk.order(client)

@@ -271,5 +271,5 @@ def refuse(shop: Shop, retake: Retake) -> None:
     lease = ledger.take_lease(ledger.open_intent(intent, AMPLE).id, "worker")
     assert lease is not None
     ledger.start_sending(lease, slots=10, file_tokens={}, run_id="run-1", caps=AMPLE)
-    ledger.settle(lease, Outcome.REFUSED, credits_consumed=Decimal(0), code="TRIPO_2001", message="Task not found.")
+    ledger.settle(lease, Outcome.REFUSED, credits_consumed=Decimal(0), code="TASK_NOT_FOUND", message="Task not found.")
     shop.catalog.registry.retakes.close(retake.id)

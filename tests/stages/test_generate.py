@@ -419,3 +419,22 @@ def test_a_new_name_keeps_the_model_that_a_retake_made_from_another_brief(tmp_pa
         assert (await generate(context, "A")).digest == sheet.digest
 
     assert play(tmp_path, story).submits == 2
+
+
+def test_a_source_that_the_provider_does_not_know_any_more_ends_the_texture_without_a_second_request(
+    tmp_path: Path,
+) -> None:
+    async def story(context: RunContext, tripo: ScriptedTripo) -> None:
+        await a_surface(context)
+        tripo.on_submit = unknown
+        for _ in range(2):
+            with pytest.raises(ProductError) as refused:
+                await generate(context, "A")
+            assert refused.value.code == "TASK_NOT_FOUND"
+        ended = await latest(context)
+        assert (ended.outcome, ended.credits_consumed) == (Outcome.REFUSED, Decimal(0))
+
+    def unknown(_number: int) -> float:
+        raise ProductError("Tripo does not know this task.", code="TASK_NOT_FOUND")
+
+    assert play(tmp_path, story).submits == 2
