@@ -45,6 +45,8 @@ class Asset:
         profile: The quality profile of that report, "" where it is not known.
         revision: Grows with everything that people decide about it, and with an approval that supersedes it: what
             somebody looked at, when a decision comes.
+        asked: The canonical brief that the sheet asked for when it was made, where it was made from another one (a
+            retake changed it) or by hand; "" where it is that of its generation.
     """
 
     id: int
@@ -65,6 +67,7 @@ class Asset:
     created_at: datetime
     profile: str = ""
     revision: int = 0
+    asked: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,14 +128,14 @@ def version_in_force(versions: Sequence[Asset]) -> Asset:
     return counted[-1]
 
 
-def generation_to_keep(newest: Asset, in_force: Asset, product: Product) -> int | None:
-    """The generation behind a SKU's next version while its brief stays the same.
+def asset_to_keep(newest: Asset, in_force: Asset, product: Product) -> Asset:
+    """The version whose model a SKU's next version has while its brief stays the same.
 
     That of the newest version; but a new name goes to the model that people prefer, and not to a retake that they
     passed over.
     """
     renamed = newest.generation_id is not None and asset_identity(newest.generation_id, product) != newest.identity
-    return in_force.generation_id if renamed else newest.generation_id
+    return in_force if renamed else newest
 
 
 def decisions_in_effect(decisions: Iterable[Decision]) -> list[Decision]:

@@ -63,10 +63,12 @@ class Provenance(_Value):
         model: The provider's model version.
         credits: What the provider charged; None if it did not say.
         raw_key: Library key of the provider's bytes as they came.
+        asked_brief: The brief that the sheet asked for, parsed, where it was made from another one or by hand.
         base_url: The server that made it.
         key_fingerprint: Which key it was ordered with, as the ledger has it.
         ordered_at: When it was ordered; None in records that do not say.
         settled_at: When the provider had made it.
+        person, note: Who stored a hand-made model, and what they said about it.
     """
 
     realm: str = Field(min_length=1)
@@ -85,6 +87,9 @@ class Provenance(_Value):
     key_fingerprint: str = ""
     ordered_at: AwareDatetime | None = None
     settled_at: AwareDatetime | None = None
+    asked_brief: dict[str, Any] = Field(default_factory=dict)
+    person: str = ""
+    note: str = ""
 
 
 class ChainPlace(_Value):

@@ -14,7 +14,11 @@ from typing import Any, Literal
 from catalog3d.rules import TripoRules
 
 SCHEMA_VERSION = 1
-Endpoint = Literal["image-to-model", "multiview-to-model", "text-to-model"]
+Endpoint = Literal["image-to-model", "multiview-to-model", "text-to-model", "models/texture"]
+TEXTURE: Endpoint = "models/texture"
+"""Another surface for a model that was made before: its shape stays."""
+
+Pool = Literal["H", "P", "processing"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,13 +35,27 @@ class Picture:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Source:
+    """The model that a texture is made for, by what decides it: a task id means nothing on another machine.
+
+    Attributes:
+        digest: Of the brief that it was made from.
+        raw_sha256: Of the provider's file: tells the models of one brief apart.
+    """
+
+    digest: str
+    raw_sha256: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Brief:
     """What is asked of the generator.
 
     Attributes:
         params: Every sent parameter except seeds, as sorted (name, value) pairs.
-        prompt: Only for text-to-model, else "".
+        prompt: Only for text-to-model and models/texture, else "".
         pictures: In the order front, left, back, right.
+        source: Only for models/texture.
     """
 
     endpoint: Endpoint
@@ -45,10 +63,11 @@ class Brief:
     params: tuple[tuple[str, Any], ...]
     prompt: str = ""
     pictures: tuple[Picture, ...] = ()
+    source: Source | None = None
 
     def canonical(self) -> str:
-        """The stored form: sorted keys, no spaces, ASCII."""
-        document = {
+        """The stored form: sorted keys, no spaces, ASCII. `source` is there only where there is one."""
+        document: dict[str, Any] = {
             "schema": SCHEMA_VERSION,
             "endpoint": self.endpoint,
             "model": self.model,
@@ -56,24 +75,36 @@ class Brief:
             "prompt": self.prompt,
             "pictures": [[picture.slot, picture.pixels_sha256] for picture in self.pictures],
         }
+        if self.source is not None:
+            document["source"] = [self.source.digest, self.source.raw_sha256]
         return json.dumps(document, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
 
     @property
     def digest(self) -> str:
         return hashlib.sha256(self.canonical().encode("ascii")).hexdigest()
 
+    @property
+    def pool(self) -> Pool:
+        """The account's slot pool that it counts against."""
+        return "processing" if self.endpoint == TEXTURE else pool_of(self.model)
+
     @classmethod
     def parse(cls, canonical: str) -> Brief:
         """The brief of a stored canonical form."""
         document = json.loads(canonical)
+        source = document.get("source")
         return cls(
             endpoint=document["endpoint"],
             model=document["model"],
             params=tuple(sorted(document["params"].items())),
             prompt=document["prompt"],
             pictures=tuple(Picture(slot=slot, pixels_sha256=sha) for slot, sha in document["pictures"]),
+            source=Source(digest=source[0], raw_sha256=source[1]) if source else None,
         )
 
+
+TEXTURE_MODEL = "v3.0-20250812"
+"""The server's own default (migration guide, 2026-07); always sent, so that a new default changes nothing."""
 
 _MULTIVIEW_ORDER = ("front", "left", "back", "right")
 
@@ -100,6 +131,28 @@ def make_brief(rules: TripoRules, pictures: tuple[Picture, ...], prompt: str = "
         prompt=prompt if endpoint == "text-to-model" else "",
         pictures=sent,
     )
+
+
+def texture_brief(
+    source: Source, prompt: str, *, model: str = TEXTURE_MODEL, quality: str = "standard", pbr: bool = True
+) -> Brief:
+    """Another surface for a model that is there, steered by words.
+
+    Args:
+        model: Of the texture, which has versions of its own.
+    """
+    return Brief(
+        endpoint=TEXTURE,
+        model=model,
+        params=(("pbr", pbr), ("texture_quality", quality)),
+        prompt=prompt,
+        source=source,
+    )
+
+
+def task_type_of(endpoint: str) -> str:
+    """What the provider calls a task of an endpoint."""
+    return "texture_model" if endpoint == TEXTURE else endpoint.replace("-", "_")
 
 
 def pool_of(model: str) -> Literal["H", "P"]:

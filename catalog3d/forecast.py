@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from statistics import median
 from typing import Literal
 
-from catalog3d.brief import Brief, pool_of
+from catalog3d.brief import TEXTURE, Brief, pool_of
 
 # Tripo's migration guide, read 2026-11: about 10 uploads a minute and client.
 UPLOADS_PER_MINUTE = 10.0
@@ -33,6 +33,8 @@ _PUBLISHED_S: Mapping[tuple[str, bool, bool], float] = {
     ("P", False, True): 60.0,
     ("P", True, True): 60.0,
 }
+_TEXTURE_S = 120.0
+"""Not published: as long as a whole textured model takes is surely not too little."""
 PUBLISHED = "published durations of 2026-11"
 
 
@@ -66,7 +68,7 @@ def forecast(orders: Sequence[Brief], slots: Mapping[str, int], seen_s: Mapping[
     total_s: dict[str, float] = {}
     longest_s: dict[str, float] = {}
     for order in orders:
-        pool, took_s = pool_of(order.model), duration_s(order, seen_s)
+        pool, took_s = order.pool, duration_s(order, seen_s)
         total_s[pool] = total_s.get(pool, 0.0) + took_s
         longest_s[pool] = max(longest_s.get(pool, 0.0), took_s)
     pools_s = {pool: max(total_s[pool] / slots[pool], longest_s[pool]) for pool in total_s}
@@ -87,6 +89,8 @@ def duration_s(order: Brief, seen_s: Mapping[Kind, Sequence[float]]) -> float:
     seen = seen_s.get((order.endpoint, order.model), ())
     if len(seen) >= ENOUGH_SEEN:
         return max(median(seen), 0.0)
+    if order.endpoint == TEXTURE:
+        return _TEXTURE_S
     params = dict(order.params)
     textured = params.get("texture", True) is not False or params.get("pbr", True) is not False
     return _PUBLISHED_S[pool_of(order.model), textured, order.endpoint == "multiview-to-model"]

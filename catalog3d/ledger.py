@@ -54,6 +54,9 @@ SLOT_STATES = frozenset({LedgerState.SENDING, LedgerState.SUBMITTED, LedgerState
 """What may be running at the provider, so it counts against the account's slots."""
 
 
+SOURCE = "source"
+"""Slot of the task that a request starts from, among its file tokens: it was sent, and is no upload."""
+
 PROVEN_ABSENT = "PROVEN_ABSENT"
 RESUBMITTED = "RESUBMITTED"
 CLOSED_AS_NOTHING = (PROVEN_ABSENT, RESUBMITTED)
@@ -95,7 +98,7 @@ class Generation:
         attempt: 1 for the first; UNIQUE with realm and digest.
         expected_credits: The price reserved against the budgets.
         credits_consumed: What the provider said, None until it did.
-        file_tokens: Slot -> file token that was sent: evidence, never used again.
+        file_tokens: Slot -> file token that was sent, and `SOURCE` -> task id: evidence, never used again.
         raw_key: Library key of the provider's bytes, "" until they are there.
         sent_at: When the request left, and
         given_up_at: when it was surely over without an answer, and

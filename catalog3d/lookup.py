@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 
+from catalog3d.brief import TEXTURE, task_type_of
 from catalog3d.ports import TaskDetail, UsageRow
 
 WINDOW = timedelta(minutes=10)
@@ -37,6 +38,8 @@ class Sent:
 
     Attributes:
         tokens: The file tokens that it named.
+        source: The task that it starts from, "" for none. It tells others apart, and never proves a task ours: several
+            requests may start from one task.
         sent_at: When it left.
         given_up_at: When its connection was surely closed: nothing can have arrived later.
     """
@@ -49,6 +52,7 @@ class Sent:
     tokens: frozenset[str]
     sent_at: datetime
     given_up_at: datetime
+    source: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -118,7 +122,13 @@ def fit(sent: Sent, task: TaskDetail) -> Fit:
     the token and differs elsewhere is neither: a person must look.
     """
     identity = {_seed(sent, task), _tokens(sent, task)}
-    rest = {_endpoint(sent, task), _model(sent, task), _prompt(sent, task), _time(sent, task.created_at)}
+    rest = {
+        _endpoint(sent, task),
+        _model(sent, task),
+        _prompt(sent, task),
+        _source(sent, task),
+        _time(sent, task.created_at),
+    }
     if _Word.AGREES in identity:
         return Fit.UNSURE if _Word.DIFFERS in identity | rest else Fit.OURS
     return Fit.OTHER if _Word.DIFFERS in identity | rest else Fit.UNSURE
@@ -211,8 +221,13 @@ def goes_back_to(rows: Sequence[UsageRow], horizon: datetime) -> bool:
     return known == sorted(known, reverse=True) and known[-1] < horizon
 
 
+def seed_name(endpoint: str) -> str:
+    """Under which name a request carries the seed that tells it from all others."""
+    return "texture_seed" if endpoint == TEXTURE else "model_seed"
+
+
 def _seed(sent: Sent, task: TaskDetail) -> _Word:
-    said = task.echo.get("model_seed", "").strip()
+    said = task.echo.get(seed_name(sent.endpoint), "").strip()
     if _NUMBER.fullmatch(said):
         return _Word.AGREES if Decimal(said) == sent.model_seed else _Word.DIFFERS
     return _agreement(said, str(sent.model_seed))
@@ -231,7 +246,7 @@ def _tokens(sent: Sent, task: TaskDetail) -> _Word:
 def _endpoint(sent: Sent, task: TaskDetail) -> _Word:
     # The documentation's sample shows `text_to_model` on tasks made from pictures, so that word tells nothing.
     said = "" if task.type == "text_to_model" and sent.endpoint != "text-to-model" else task.type
-    return _agreement(said, sent.endpoint.replace("-", "_"))
+    return _agreement(said, task_type_of(sent.endpoint))
 
 
 def _model(sent: Sent, task: TaskDetail) -> _Word:
@@ -239,7 +254,12 @@ def _model(sent: Sent, task: TaskDetail) -> _Word:
 
 
 def _prompt(sent: Sent, task: TaskDetail) -> _Word:
-    return _agreement(" ".join(task.echo.get("prompt", "").split()), " ".join(sent.prompt.split()))
+    said = task.echo.get("texture_prompt.text" if sent.endpoint == TEXTURE else "prompt", "")
+    return _agreement(" ".join(said.split()), " ".join(sent.prompt.split()))
+
+
+def _source(sent: Sent, task: TaskDetail) -> _Word:
+    return _agreement(task.echo.get("input", "") if sent.source else "", sent.source)
 
 
 def _time(sent: Sent, created_at: datetime | None) -> _Word:

@@ -13,12 +13,13 @@ from decimal import Decimal
 from catalog3d.asset import Approval, Asset, Decision, asset_identity, rejection_text
 from catalog3d.brief import Brief
 from catalog3d.ledger import Generation, LedgerState, Outcome, may_try_again
+from catalog3d.prices import price_of
 from catalog3d.product import InvalidRow, Product
 from catalog3d.quality import Verdict
 from catalog3d.request import RunRequest
 from catalog3d.retake import Retake
 from catalog3d.staleness import what_changed
-from catalog3d.status import Stage, Status
+from catalog3d.status import RETAKE_WAITS, Stage, Status
 
 DOUBTS = frozenset({"PROPORTION_MISMATCH", "DEGENERATE_SHAPE"})
 """Warnings that want a person before anything else: the model may show something other than the product."""
@@ -223,7 +224,7 @@ def _plan_with_model(ready: PlanItem, known: Known, asset: Asset, product: Produ
     if asset.generation_id is not None and asset_identity(asset.generation_id, product) != asset.identity:
         why = "name or size changed: the same model as a new version"
         return replace(ready, stage=Stage.NAME_VERSION, status=rest.status, why=why)
-    if terms.request.from_stage is not None:
+    if terms.request.from_stage is not None and asset.generation_id is not None:  # what was made by hand stays
         stage = terms.request.from_stage
         return replace(ready, stage=stage, status=rest.status, why=f"the model is kept, and done again from {stage} on")
     if retake is not None:
@@ -243,19 +244,35 @@ def _asked_in_sheet(resting: PlanItem, known: Known, asset: Asset, price: Decima
 def _plan_retake(resting: PlanItem, known: Known, retake: Retake, terms: Terms) -> PlanItem:
     """A SKU of which somebody wants another model: it keeps the one that it has until the new one is stored."""
     generation = known.generation
+    price, group = _order_of(retake, known, terms)
     going_on = replace(resting, do=True, stage=Stage.GENERATE_MODEL, reason="", message="", retake=retake)
+    going_on = replace(going_on, price_group=group or resting.price_group)
     if generation is not None and _in_hand(generation):
         if generation.state is LedgerState.UNKNOWN:
-            return _parked(going_on, terms.price if terms.request.retake else Decimal(0))
+            return _parked(going_on, price if terms.request.retake else Decimal(0))
         return replace(going_on, why=f"the retake of V{retake.version} is paid for already")
     if terms.request.retake:
-        why = f"retake of V{retake.version}, another model from the same photo"
-        return replace(going_on, stage=resting.stage, credits=terms.price, why=why)
+        which = f" ({retake.number} of {retake.most})" if retake.most > 1 else ""
+        why = f"retake{which} of V{retake.version}, {retake.why or 'another model from the same photo'}"
+        return replace(going_on, stage=resting.stage, credits=price, why=why)
     failed = generation is not None and generation.error_message and not _unsent(generation)
-    how = f"failed: {generation.error_message}" if failed and generation else "was asked for, and is not ordered yet."
+    how = f"failed: {generation.error_message}" if failed and generation else _not_ordered(retake, price)
     message = f"The retake of V{retake.version} {how} {resting.message}".strip()
-    reason = generation.error_code if failed and generation else "RETAKE_ASKED"
+    reason = generation.error_code if failed and generation else "RETAKE_ASKED" if retake.is_allowed else RETAKE_WAITS
     return replace(resting, reason=reason, message=message)
+
+
+def _not_ordered(retake: Retake, price: Decimal) -> str:
+    if retake.is_allowed:
+        return "was asked for, and is not ordered yet."
+    change = f" ({retake.why})" if retake.why else ""
+    return f"costs {price} credits{change}; {retake.person} asked for it, and it waits for an operator."
+
+
+def _order_of(retake: Retake, known: Known, terms: Terms) -> tuple[Decimal, str]:
+    """Price and price group of what a retake orders now; "" where the sheet's brief is not known yet."""
+    brief = retake.brief_for(known.brief)
+    return (terms.price, "") if brief is None else (price_of(brief), brief.digest)
 
 
 def _plan_changed(ready: PlanItem, known: Known, terms: Terms) -> PlanItem:
@@ -276,9 +293,10 @@ def _plan_changed(ready: PlanItem, known: Known, terms: Terms) -> PlanItem:
         return replace(stale, do=True, stage=Stage.GENERATE_MODEL, why=why, retake=retake)
     if not wanted:
         return stale
-    return replace(
-        stale, do=True, stage=ready.stage, credits=terms.price, why=f"stale ({reason}), a new model", retake=retake
-    )
+    price, group = _order_of(retake, known, terms) if retake is not None else (terms.price, "")
+    why = f"stale ({reason}), {retake.why if retake is not None and retake.why else 'a new model'}"
+    group = group or ready.price_group
+    return replace(stale, do=True, stage=ready.stage, credits=price, price_group=group, why=why, retake=retake)
 
 
 def _plan_without_model(ready: PlanItem, known: Known, terms: Terms) -> PlanItem:

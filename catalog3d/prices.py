@@ -11,7 +11,7 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-from catalog3d.brief import Brief
+from catalog3d.brief import TEXTURE, Brief
 from catalog3d.errors import ProductError
 
 PRICES_DATED = date(2026, 11, 22)
@@ -56,6 +56,10 @@ _CONVERT_DEFAULTS: dict[str, Any] = {
     "pivot_to_center_bottom": False,
     "scale_factor": 1.0,
 }
+_TEXTURE_MODELS = frozenset({"v3.5-20260815", "v3.0-20250812", "v2.5-20250123"})
+_TEXTURE_OPTIONS = frozenset(
+    {"pbr", "texture_quality", "texture_alignment", "bake", "part_names", "delight"}
+)  # none but the quality has a price
 _TEXTURE = {"fast": 10, "standard": 10, "detailed": 20, "extreme": 30}
 _DECIMATE = {"v2.0": 30, "v1.0": 10}
 
@@ -64,7 +68,7 @@ def price(endpoint: str, model: str, params: Mapping[str, Any]) -> Decimal:
     """Credits that one request is expected to cost.
 
     Args:
-        endpoint: image-to-model, multiview-to-model, text-to-model, convert, texture, decimate or import.
+        endpoint: image-to-model, multiview-to-model, text-to-model, convert, models/texture, decimate or import.
         model: Full model version; "" where the endpoint has none.
         params: As sent; an option that is left out has the API's default.
 
@@ -76,7 +80,9 @@ def price(endpoint: str, model: str, params: Mapping[str, Any]) -> Decimal:
     if endpoint == "convert":
         changed = any(params.get(name, usual) not in (usual, None) for name, usual in _CONVERT_DEFAULTS.items())
         return Decimal(_CONVERT_CHANGED if changed else _CONVERT)
-    if endpoint == "texture":
+    if endpoint in (TEXTURE, "texture"):
+        if model not in _TEXTURE_MODELS:
+            raise _unknown(endpoint, model)
         return Decimal(_looked_up(_TEXTURE, params.get("texture_quality") or "standard", endpoint, model))
     if endpoint == "decimate":
         return Decimal(_looked_up(_DECIMATE, model or "v2.0", endpoint, model))
@@ -92,7 +98,8 @@ def price_of(brief: Brief) -> Decimal:
         ProductError: PRICE_UNKNOWN; also for an option of which the list does not say whether it costs something.
     """
     params = dict(brief.params)
-    for name in sorted(set(params) - _PRICED - _FREE):
+    known = _TEXTURE_OPTIONS if brief.endpoint == TEXTURE else _PRICED | _FREE
+    for name in sorted(set(params) - known):
         raise _unknown(brief.endpoint, brief.model, f"with the option {name}")
     return price(brief.endpoint, brief.model, params)
 

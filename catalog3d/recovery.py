@@ -58,6 +58,7 @@ class FoundAsset:
         profile: The quality profile of its checks, "" where its record does not say.
         decisions: What people decided about it, as far as the library says who they were; with the places in chains
             that their hashes prove.
+        asked: The canonical brief that the sheet asked for, where it was made from another one or by hand.
     """
 
     sku: str
@@ -76,6 +77,7 @@ class FoundAsset:
     generation: FoundGeneration | None
     profile: str = ""
     decisions: tuple[Entry, ...] = ()
+    asked: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)

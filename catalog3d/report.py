@@ -11,7 +11,7 @@ from typing import Any
 
 from catalog3d.product import RowProblem
 from catalog3d.quality import Check
-from catalog3d.status import HAS_MODEL, NEEDS_PERSON, Status, next_action
+from catalog3d.status import HAS_MODEL, NEEDS_PERSON, Status, needs_person, next_action
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,7 +61,7 @@ class SkuLine:
 
     @property
     def needs_person(self) -> bool:
-        return self.status in NEEDS_PERSON
+        return needs_person(self.status, self.reason)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,6 +10,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from catalog3d.errors import RunError
+from catalog3d.learning import How
 from catalog3d.status import Stage, Status
 
 StageName = Literal["validate_fields", "generate_model", "validate_mesh", "name_version", "upload_asset"]
@@ -28,6 +29,21 @@ StatusName = Literal[
     "failed", "flagged", "invalid", "ready", "rejected", "generated", "stale", "generating", "approved", "published"
 ]
 """In the order in which people ask for them."""
+
+
+class Wish(BaseModel):
+    """Why somebody wants another model, and how it is to be made.
+
+    Attributes:
+        reasons: Codes of `catalog3d.asset.REJECT_REASONS`.
+        how: By rule, or one way only.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    reasons: tuple[str, ...] = ("OTHER",)
+    note: str = Field(default="", max_length=2000)
+    how: How = How.SAME
 
 
 class RunRequest(BaseModel):
@@ -49,6 +65,7 @@ class RunRequest(BaseModel):
         newer_than: Only SKUs that came to stand where they stand within this time.
         from_stage: Do this stage and the later ones again, even where they are done; never pays for a model twice.
         retake: Make the new models that were asked for of the SKUs in `only`: this pays.
+        wish: What a retake that nobody has recorded yet is priced by.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -70,6 +87,7 @@ class RunRequest(BaseModel):
     newer_than: timedelta | None = None
     from_stage: Stage | None = None
     retake: bool = False
+    wish: Wish | None = None
     origin: Literal["command line", "prefect", "schedule"] = "command line"
 
 

@@ -70,6 +70,7 @@ class Rules(_Section):
         review_owner: One name, or a name by category.
         delegates: Who is away -> who reviews in their stead.
         regenerate_changed: Whether a changed photo or parameter may buy a new model by itself.
+        retakes_per_sku: How often another model of the same photos may be asked for.
         categories: Tripo parameters that differ for a category (matched without case).
     """
 
@@ -80,6 +81,7 @@ class Rules(_Section):
     review_owner: Text | dict[str, Text] = ""
     delegates: dict[str, Text] = Field(default_factory=dict)
     regenerate_changed: Literal["never", "auto"] = "never"
+    retakes_per_sku: int = Field(default=3, ge=0, le=20)
     quality: QualityRules = Field(default_factory=QualityRules)
     tripo: TripoRules = Field(default_factory=TripoRules)
     categories: dict[str, dict[str, Any]] = Field(default_factory=dict)

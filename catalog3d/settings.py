@@ -72,10 +72,14 @@ class TripoSettings(BaseModel):
 
 
 class BudgetSettings(BaseModel):
-    """Caps in credits (1 credit = 0.01 USD)."""
+    """Caps in credits (1 credit = 0.01 USD).
+
+    `retakes` is what reviewers may have retaken a day without asking an operator: ten new models, or thirty surfaces.
+    """
 
     run: Decimal = Field(default=Decimal(1500), ge=0)
     day: Decimal = Field(default=Decimal(10000), ge=0)
+    retakes: Decimal = Field(default=Decimal(300), ge=0)
 
 
 class StoreSettings(BaseModel):

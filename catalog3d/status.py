@@ -32,7 +32,17 @@ class Stage(StrEnum):
     UPDATE_STATUS = "update_status"
 
 
+RETAKE_WAITS = "RETAKE_WAITS"
+"""A reviewer's retake that the budget of retakes does not pay for: an operator orders it."""
+
 NEEDS_PERSON = frozenset({Status.INVALID, Status.FAILED, Status.FLAGGED, Status.STALE})
+
+
+def needs_person(status: Status, reason: str) -> bool:
+    """Whether a SKU belongs on the list of those that wait for somebody."""
+    return status in NEEDS_PERSON or reason == RETAKE_WAITS
+
+
 HAS_MODEL = frozenset(
     {Status.GENERATED, Status.FLAGGED, Status.APPROVED, Status.REJECTED, Status.PUBLISHED, Status.STALE}
 )
@@ -67,6 +77,8 @@ NEXT_ACTIONS: dict[str, str] = {
     "PRICE_UNKNOWN": "Name a model and options with a known price in catalog.yaml, and run again.",
     "RETAKE_ASKED": "`catalog3d retake SKU --reason CODE` orders it and says the price first; with a better photo in "
     "place of the old one, `catalog3d rerun --stale` does.",
+    RETAKE_WAITS: "An operator orders it with `catalog3d retake SKU --reason CODE`, which says the price first, or drops it "
+    "with `catalog3d retake SKU --drop`.",
     "ON_HOLD": "Empty 3D Action in the sheet to let it go on.",
     "MESH_BLOCKED": "Look at the checks: the file cannot be used as it is.",
     "MESH_DOUBT": "Look at the model beside its photo, then approve or reject it.",
@@ -75,7 +87,7 @@ NEXT_ACTIONS: dict[str, str] = {
 
 def next_action(status: Status, reason: str) -> str:
     """What a person should do about a SKU, one sentence; "" when nothing waits for them."""
-    if reason == "RETAKE_ASKED":
+    if reason in ("RETAKE_ASKED", RETAKE_WAITS):
         return NEXT_ACTIONS[reason]
     if status is Status.GENERATED:
         return "Look at it beside its photo, then approve or reject it."

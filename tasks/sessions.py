@@ -47,7 +47,10 @@ class Session:
 
     def pool_of(self, sku: str) -> str:
         """The provider's pool that will make this SKU's model."""
-        return pool_of(self.catalog.rules.tripo_for(self.started.work[sku].product.category).model)
+        work = self.started.work[sku]
+        if work.retake is not None and work.retake.brief is not None:
+            return work.retake.brief.pool
+        return pool_of(self.catalog.rules.tripo_for(work.product.category).model)
 
     def brief_of(self, sku: str) -> str:
         """The digest of a SKU's brief, once its views are prepared; before that the SKU has one of its own."""

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import pytest
 
-from catalog3d.brief import Brief, Picture, make_brief
+from catalog3d.brief import Brief, Picture, Source, make_brief, texture_brief
 from catalog3d.forecast import ENOUGH_SEEN, PUBLISHED, Kind, duration_s, forecast
 from catalog3d.rules import TripoRules
 
-SLOTS = {"H": 10, "P": 5}
+SLOTS = {"H": 10, "P": 5, "processing": 5}
 SIDES = ("front", "left", "back", "right")
 
 
@@ -59,3 +59,10 @@ def test_a_bare_mesh_is_faster_and_several_views_slower() -> None:
 def test_prompts_are_never_uploaded_and_an_empty_plan_takes_no_time() -> None:
     assert forecast([order(views=0, prompt="A vase")] * 500, SLOTS, {}).limit == "slots"
     assert forecast([], SLOTS, {}).hours == 0
+
+
+def test_surfaces_are_made_in_the_slots_of_processing_and_upload_nothing() -> None:
+    surfaces = [texture_brief(Source(digest="d" * 64, raw_sha256="e" * 64), f"color {number}") for number in range(50)]
+    plan = forecast(surfaces, SLOTS, {})
+    assert (plan.limit, plan.at_once) == ("slots", 5)
+    assert plan.hours * 3600 == pytest.approx(50 * 120 / 5)

@@ -40,6 +40,41 @@ def a_task(**changes: object) -> TaskDetail:
     return replace(task, **changes)  # type: ignore[arg-type]
 
 
+TEXTURE = replace(
+    SENT, endpoint="models/texture", model="v3.0-20250812", prompt="dark walnut", tokens=frozenset(), source="task-1"
+)
+
+
+def a_texture(**changes: str | None) -> TaskDetail:
+    echo = {
+        "texture_seed": "77", "input": "task-1", "model": "v3.0-20250812", "texture_prompt.text": "dark  walnut",
+        **changes,
+    }  # fmt: skip
+    told = {name: value for name, value in echo.items() if value is not None}
+    return a_task(type="texture_model", echo=told)
+
+
+@pytest.mark.parametrize(
+    ("task", "expected"),
+    [
+        (a_texture(), Fit.OURS),
+        (a_texture(input=None, model=None, **{"texture_prompt.text": None}), Fit.OURS),
+        (a_texture(texture_seed="78"), Fit.OTHER),
+        (a_texture(texture_seed=None), Fit.UNSURE),  # the same source proves nothing: others may start from it too
+        (a_texture(texture_seed=None, input="task-2"), Fit.OTHER),
+        (a_texture(input="task-2"), Fit.UNSURE),
+        (a_texture(**{"texture_prompt.text": "oak"}), Fit.UNSURE),
+        (a_texture(texture_seed=None, model_seed="77"), Fit.UNSURE),
+        (replace(a_texture(), type="convert_model"), Fit.UNSURE),
+    ],
+)
+def test_a_texture_is_told_by_the_seed_of_its_texture_and_not_by_the_model_it_starts_from(
+    task: TaskDetail, expected: Fit
+) -> None:
+    assert fit(TEXTURE, task) is expected
+    assert claims(TEXTURE, task) is (task.echo.get("texture_seed") == "77")
+
+
 def echoing(**changes: str | None) -> TaskDetail:
     echo = {**a_task().echo, **changes}
     return a_task(echo={name: value for name, value in echo.items() if value is not None})

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from catalog3d.asset import Approval, asset_identity, generation_to_keep, version_in_force
+from catalog3d.asset import Approval, asset_identity, asset_to_keep, version_in_force
 from catalog3d.ledger import LedgerState, Outcome
 from catalog3d.plan import Known, Plan, PlanItem, Terms, plan_invalid, plan_product, resting_status
 from catalog3d.product import InvalidRow, Severity
@@ -266,9 +266,9 @@ def test_hold_keeps_a_retake_from_being_ordered() -> None:
 def test_a_new_name_goes_to_the_model_that_people_prefer() -> None:
     retaken = an_asset(version=2, generation_id=2, identity=asset_identity(2, a_product()))
     first, renamed = an_asset(approval=Approval.APPROVED), a_product(name="Other")
-    assert generation_to_keep(retaken, first, a_product()) == 2
-    assert generation_to_keep(retaken, first, renamed) == 1
-    assert generation_to_keep(retaken, retaken, renamed) == 2
+    assert asset_to_keep(retaken, first, a_product()) == retaken
+    assert asset_to_keep(retaken, first, renamed) == first
+    assert asset_to_keep(retaken, retaken, renamed) == retaken
 
 
 def test_a_product_stands_where_its_version_in_force_stands() -> None:

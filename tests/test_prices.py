@@ -34,6 +34,7 @@ H31 = "v3.1-20260211"
         ("convert", "", {"format": "OBJ", "pivot_to_center_bottom": True}, 10),
         ("texture", "v3.5-20260815", {"texture_quality": "fast"}, 10),
         ("texture", "v3.0-20250812", {"texture_quality": "extreme"}, 30),
+        ("models/texture", "v3.0-20250812", {"texture_quality": "standard", "pbr": True}, 10),
         ("decimate", "v1.0", {}, 10),
         ("decimate", "", {}, 30),
         ("import", "", {}, 0),
@@ -97,3 +98,18 @@ def test_an_option_that_the_price_list_does_not_know_is_refused_with_its_name_an
     assert refused.value.code == "PRICE_UNKNOWN"
     assert f"image-to-model {H31} with the option hologram" in refused.value.message
     assert "price list names" in refused.value.fix
+
+
+@pytest.mark.parametrize(
+    ("model", "params"),
+    [
+        ("v3.1-20260211", {}),
+        ("v3.0-20250812", {"texture_quality": "golden"}),
+        ("v3.0-20250812", {"geometry_quality": "detailed"}),
+    ],
+)
+def test_a_texture_without_a_price_in_the_list_is_refused(model, params):
+    brief = Brief(endpoint="models/texture", model=model, params=tuple(params.items()), prompt="oak")
+    with pytest.raises(ProductError) as refused:
+        price_of(brief)
+    assert refused.value.code == "PRICE_UNKNOWN"

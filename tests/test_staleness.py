@@ -9,7 +9,7 @@ import pytest
 from catalog3d.brief import Brief, Picture, make_brief
 from catalog3d.product import Slot, ViewSource
 from catalog3d.rules import TripoRules
-from catalog3d.staleness import what_changed
+from catalog3d.staleness import Difference, differences, what_changed
 from tests.products import a_product
 
 PRODUCT = a_product(
@@ -65,3 +65,18 @@ def test_a_prompt_in_place_of_a_photo_says_both() -> None:
     code, said = what_changed(brief(front="a"), brief("a chair"), None)
     assert code == "PHOTO_CHANGED"
     assert said == "the front photo was taken away and a prompt took the photo's place"
+
+
+def test_old_and_new_stand_side_by_side_as_data() -> None:
+    before = brief(front="a", left="c", rules={"delight": True})
+    now = brief(front="b", back="d", left="c", rules={"face_limit": 50_000})
+    assert differences(before, now, PRODUCT) == (
+        Difference(kind="photo", name="front", before="a" * 64, after="b" * 64, file="chair.jpg"),
+        Difference(kind="photo", name="back", before=None, after="d" * 64, file="back side.png"),
+        Difference(kind="rule", name="delight", before="true", after=None),
+        Difference(kind="rule", name="face_limit", before="80000", after="50000"),
+    )
+    assert differences(brief("a chair"), brief("a stool"), None) == (
+        Difference(kind="prompt", name="", before="a chair", after="a stool"),
+    )
+    assert differences(before, before, PRODUCT) == ()

@@ -23,6 +23,7 @@ from catalog3d.errors import ProductError, RunError, TransientError
 from catalog3d.ports import PreparedView
 from catalog3d.product import ViewSource
 
+_PREPARED = "prepared"
 _SUFFIXES = {"image/png": ".png", "image/jpeg": ".jpg"}
 _STRIPES = 64
 
@@ -61,7 +62,7 @@ class PictureShelf:
         decoders: int = 2,
     ) -> None:
         self._fetched = cache / "fetched"
-        self._prepared = cache / "prepared"
+        self._prepared = cache / _PREPARED
         self._roots = None if roots is None else tuple(root.resolve() for root in roots)
         self._known = known
         self._fetcher = fetcher or PictureFetcher()
@@ -218,6 +219,16 @@ class _Stripes:
     def held(self, key: str) -> Iterator[None]:
         with self._locks[hash(key) % _STRIPES]:
             yield
+
+
+def kept_picture(folder: Path, pixels_sha256: str) -> Path | None:
+    """A picture as it was sent, by its pixels: also one that its sheet has replaced since; None if it is not here.
+
+    Args:
+        folder: Of the shelf.
+    """
+    places = (folder / _PREPARED / f"{pixels_sha256}{suffix}" for suffix in _SUFFIXES.values())
+    return next((place for place in places if place.is_file()), None)
 
 
 def small_picture_note(view: PreparedView) -> str:

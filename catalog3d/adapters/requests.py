@@ -10,7 +10,7 @@ from typing import Any
 from catalog3d.adapters.wiring import open_catalog
 from catalog3d.errors import RunError
 from catalog3d.home import find_home
-from catalog3d.request import RunRequest, parse_age
+from catalog3d.request import RunRequest, Wish, parse_age
 from catalog3d.rules import load_rules
 from catalog3d.settings import Settings, given_home, load_settings
 from catalog3d.status import Stage, Status
@@ -117,13 +117,16 @@ def rerun_request(
     return _with_last_images(request)
 
 
-def retake_request(sheet: str, sku: str, budget: Decimal | None = None) -> RunRequest:
+def retake_request(sheet: str, sku: str, budget: Decimal | None = None, wish: Wish | None = None) -> RunRequest:
     """The retake of one SKU, with the photos that its sheet's last run was given.
+
+    Args:
+        wish: By which it is priced, as long as nobody has recorded it.
 
     Raises:
         RunError: As `sheet_request`.
     """
-    return _with_last_images(sheet_request(sheet, deployed=False, only=(sku,), retake=True, budget=budget))
+    return _with_last_images(sheet_request(sheet, deployed=False, only=(sku,), retake=True, budget=budget, wish=wish))
 
 
 def last_sheet() -> Path:

@@ -41,6 +41,9 @@ delegates: {}
 # or only waits in the list for a person (never).
 regenerate_changed: never
 
+# How often another model of the same photos may be asked for, before it needs a better photo or a corrected file.
+retakes_per_sku: 3
+
 # How finished models are checked.
 quality:
   # The set of limits: web-ar, shopify or google-merchant.

@@ -24,7 +24,8 @@ from catalog3d.adapters.stores import open_store
 from catalog3d.adapters.tripo.client import TripoClient
 from catalog3d.adapters.wallet import available_credits, wallet_of
 from catalog3d.adapters.whole_files import clear_stale_parts
-from catalog3d.asset import generation_to_keep
+from catalog3d.asset import asset_to_keep
+from catalog3d.brief import Brief
 from catalog3d.errors import RunError
 from catalog3d.home import Home, find_home
 from catalog3d.library import Library
@@ -157,11 +158,13 @@ def _work_of(catalog: OpenCatalog, planned: Planned) -> dict[str, SkuWork]:
     for item in planned.plan.todo:
         if item.product is not None:
             asset = newest.get(item.sku)
+            kept = asset_to_keep(asset, in_force[item.sku], item.product) if asset else None
             work[item.sku] = SkuWork(
                 product=item.product,
                 may_pay=item.credits > 0 or asset is None,
                 before=item.status,
-                own_generation=generation_to_keep(asset, in_force[item.sku], item.product) if asset else None,
+                own_generation=kept.generation_id if kept else None,
+                made_for=Brief.parse(kept.asked).digest if kept and kept.asked else "",
                 retake=item.retake,
             )
     return work

@@ -129,7 +129,11 @@ def _budgets(funds: Funds) -> str:
 def estimate(catalog: OpenCatalog, plan: Plan) -> Forecast:
     """How long the models of a plan take at Tripo; in a rehearsal, how long they would."""
     settings = catalog.settings.tripo
-    slots = {"H": settings.concurrency, "P": settings.concurrency_p}
+    slots = {
+        "H": settings.concurrency,
+        "P": settings.concurrency_p,
+        "processing": settings.concurrency_processing,
+    }
     orders = {item.price_group: _order(catalog.rules, item) for item in plan.todo if item.credits}
     seen = {} if catalog.is_rehearsal else durations_s(catalog.registry.engine, catalog.realm)
     return forecast([order for order in orders.values() if order is not None], slots, seen)
@@ -138,6 +142,8 @@ def estimate(catalog: OpenCatalog, plan: Plan) -> Forecast:
 def _order(rules: Rules, item: PlanItem) -> Brief | None:
     """What would be ordered, as far as its duration goes: the pictures are counted, not read."""
     product = item.product
+    if item.retake is not None and item.retake.brief is not None:
+        return item.retake.brief
     if product is None:
         return None
     pictures = tuple(Picture(slot=view.slot.value, pixels_sha256="") for view in product.sides)

@@ -1,8 +1,9 @@
-"""`retake`: another model of a product that has one, from the same photo. The only command that pays for that."""
+"""`retake`: another model of a product that has one, with what the reasons change. The only command that pays for it."""
 
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,40 +13,61 @@ from rich.markup import escape
 from catalog3d.adapters.requests import rerun_request, retake_request
 from catalog3d.adapters.wiring import open_catalog
 from catalog3d.asset import REJECT_REASONS
-from catalog3d.cli.errors import console, sentence_on_error
+from catalog3d.cli.errors import console, print_json, sentence_on_error
 from catalog3d.cli.person import As, deciding
 from catalog3d.cli.run import Before, credits_of, existing, perform, say_bills, show, unit_of
 from catalog3d.errors import RunError
+from catalog3d.learning import How
 from catalog3d.people import Act
-from catalog3d.request import RunRequest
+from catalog3d.request import RunRequest, Wish
 from catalog3d.retake import Retake
+from catalog3d.stages.asking import drop_retake, open_retake
 from catalog3d.stages.context import OpenCatalog
 from catalog3d.stages.planning import Planned
-from catalog3d.stages.retaking import Case, close_retake, require_retakable, retake_case
+from catalog3d.stages.retaking import Case, close_retake, require_asked, require_retakable, retake_case
 from catalog3d.wording import credits_text, plain
 
 
 def retake(
     sku: Annotated[str, typer.Argument(help="The SKU.")],
-    reason: Annotated[str, typer.Option(help="Why: " + ", ".join(REJECT_REASONS))],
+    reason: Annotated[
+        list[str] | None, typer.Option(help="Why; may be given several times: " + ", ".join(REJECT_REASONS))
+    ] = None,
     note: Annotated[str, typer.Option(help="A note for the team.")] = "",
+    how: Annotated[
+        How,
+        typer.Option(
+            help="What it changes. auto: by the reasons, the cheapest that was not tried. same: nothing but the seed. "
+            "texture: the surface, by the sheet's color and material. multiview: other views."
+        ),
+    ] = How.AUTO,
     budget: Annotated[float | None, typer.Option(help="Most credits this may cost.", min=0)] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before paying.")] = False,
+    asked: Annotated[
+        bool, typer.Option("--asked", help="Order the retake that is on record, and ask for nothing new.")
+    ] = False,
+    drop: Annotated[bool, typer.Option("--drop", help="Take back a retake that was not ordered yet.")] = False,
     as_: As = "",
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")] = False,
 ) -> None:
-    """Pay for another model of a SKU that has one, from the same photo (or from the new one, if it changed).
+    """Pay for another model of a SKU that has one, with a change that the reasons call for.
 
-    Says the price first, and on a terminal asks for a yes. The result is the next version beside the old one: what is
-    approved stays approved and live until you approve the new one. Interrupted, the same command again goes on with
-    the same retake and never pays for it twice.
+    Says the change, the attempt and the price first, and on a terminal asks for a yes: a wrong color or material gets
+    another surface on the same shape for 10 credits, other reasons other views, options or a new seed. The result is
+    the next version beside the old one: what is approved stays approved and live until you approve the new one.
+    Interrupted, the same command again goes on with the same retake and never pays for it twice.
 
-    Exit code: 0 there is a new version, 1 there is none, 2 it could not start, 130 second Ctrl-C.
+    Exit code: 0 there is a new version (or it was taken back), 1 there is none, 2 it could not start, 130 second Ctrl-C.
     """
     with sentence_on_error(json_=json_):
+        if drop:
+            _drop(sku, json_=json_)
+            return
         with open_catalog(Path.cwd()) as catalog:
             person = deciding(catalog, as_, Act.ORDER)
-            case = retake_case(catalog, sku, reason)
+            known = open_retake(catalog, sku) if asked else None
+            reasons = known.reasons if known is not None else tuple(reason or ())
+            case = retake_case(catalog, sku, *reasons)
         sheet = str(existing(Path(case.sheet)))
         if case.made is not None:
             _say_made(sku, case.version, case.made)
@@ -53,9 +75,10 @@ def retake(
             request = rerun_request(**again, deployed=False, only=(sku,))
             report = perform(request, "rerun_failed", sku=sku, **again)
         else:
+            wish = Wish(reasons=reasons, note=note, how=how)
             wishes: dict[str, Any] = {"sheet": sheet, "sku": sku, "budget": credits_of(budget)}
-            asking = _asking(case, person=person, reason=reason, note=note, yes=yes)
-            report = perform(retake_request(**wishes), "retake", before=asking, **wishes)
+            asking = _asking(case, wish, person=person, yes=yes, on_record=asked)
+            report = perform(retake_request(**wishes, wish=wish), "retake", before=asking, **wishes)
         show(report, json_=json_)
         with open_catalog(Path(sheet).parent) as catalog:
             for line in report.lines:
@@ -64,17 +87,29 @@ def retake(
     raise typer.Exit(0 if is_made else 1)
 
 
-def _asking(case: Case, *, person: str, reason: str, note: str, yes: bool) -> Before:
-    """Price the retake, ask for a yes, and write it down as this person's decision."""
+def _drop(sku: str, *, json_: bool) -> None:
+    with open_catalog(Path.cwd()) as catalog:
+        dropped = drop_retake(catalog, sku)
+    if json_:
+        print_json({"sku": sku, "dropped": True, "version": dropped.version})
+    console().print(f"The retake of V{dropped.version} of {escape(sku)} was taken back.", soft_wrap=True)
+
+
+def _asking(case: Case, wish: Wish, *, person: str, yes: bool, on_record: bool) -> Before:
+    """Price the retake, ask for a yes, and write it down as this person's decision, unless somebody's is there."""
 
     def before(catalog: OpenCatalog, request: RunRequest, planned: Planned) -> None:
         say_bills(catalog, request, planned)
         item = planned.plan.items[0]
-        wish = require_retakable(item)
+        retake = require_retakable(item)
         if not yes and _somebody_is_there():
             price = f"{credits_text(item.credits)} {unit_of(catalog)}"
             _require_yes(f"Make another model of {plain(item.sku)} beside V{case.version} for {price}?")
-        catalog.registry.retakes.ask(wish, person=person, reason=reason, note=note)
+        if on_record:
+            require_asked(planned.plan.items)
+            return
+        priced = replace(retake, credits=item.credits)
+        catalog.registry.retakes.ask(priced, person=person, reason=wish.reasons[0], note=wish.note)
 
     return before
 

@@ -16,8 +16,10 @@ from catalog3d.asset import Asset
 from catalog3d.cli.errors import console, print_json, sentence_on_error
 from catalog3d.cli.run import announce
 from catalog3d.ledger import Generation
+from catalog3d.retake import Retake
 from catalog3d.stages.context import OpenCatalog
-from catalog3d.status import NEEDS_PERSON, next_action
+from catalog3d.status import needs_person as waits_for_somebody
+from catalog3d.status import next_action
 
 
 def status(
@@ -47,6 +49,13 @@ def status(
         out = console()
         announce(out, catalog)
         out.print(_table(_chosen(standings, needs_person), catalog.registry.catalog.assets_in_force()))
+        if gone := [standing.sku for standing in _chosen(standings, False) if _has_left(standing)]:
+            out.print(
+                f"In no sheet any more: {escape(', '.join(gone))}. What they have stays, also on the channels: "
+                "`catalog3d publish --unpublish SKU` takes it off those.",
+                soft_wrap=True,
+                style="yellow",
+            )
         for orphan in catalog.registry.lookups.orphans(catalog.realm):
             charged = "?" if orphan.credits is None else orphan.credits
             out.print(
@@ -56,8 +65,17 @@ def status(
             )
 
 
+def _has_left(standing: Standing) -> bool:
+    """Whether the SKU was deleted from its sheet: that is listed, and takes nothing away."""
+    return not standing.sheet
+
+
 def _chosen(standings: dict[str, Standing], needs_person: bool) -> list[Standing]:
-    chosen = [standing for standing in standings.values() if not needs_person or standing.status in NEEDS_PERSON]
+    chosen = [
+        standing
+        for standing in standings.values()
+        if not needs_person or waits_for_somebody(standing.status, standing.reason)
+    ]
     return sorted(chosen, key=lambda standing: (standing.row, standing.sku))
 
 
@@ -79,6 +97,7 @@ def _row(standing: Standing) -> dict[str, Any]:
         "reason": standing.reason,
         "message": standing.message,
         "next_action": next_action(standing.status, standing.reason),
+        "in_sheet": not _has_left(standing),
     }
 
 
@@ -157,6 +176,21 @@ def sku_json(catalog: OpenCatalog, standing: Standing) -> dict[str, Any]:
             for asset in assets
         ],
         "generations": [_generation(generation) for generation in generations.values()],
+        "retakes": [_retake(retake) for retake in catalog.registry.retakes.all(standing.sku).get(standing.sku, [])],
+    }
+
+
+def _retake(retake: Retake) -> dict[str, Any]:
+    return {
+        "version": retake.version,
+        "by": retake.person,
+        "reasons": list(retake.reasons),
+        "note": retake.note,
+        "route": retake.route.value,
+        "why": retake.why,
+        "credits": float(round(retake.credits, 2)),
+        "open": retake.is_open,
+        "waits_for_operator": retake.is_open and not retake.is_allowed,
     }
 
 

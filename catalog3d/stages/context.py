@@ -124,7 +124,9 @@ class SkuWork:
     Attributes:
         may_pay: Whether the plan lets this SKU buy a model; one that has a model already may not.
         before: Where the plan found it.
-        own_generation: The generation of the model that it has, if there is one.
+        own_generation: The generation of the model that it has, if there is one, and
+        made_for: the digest of the brief that the sheet asked for when it was made from another one.
+        sheet: The brief that the sheet asks for; a retake may make another one of it.
         retake: The retake that is carried out.
     """
 
@@ -132,8 +134,10 @@ class SkuWork:
     may_pay: bool
     before: Status = Status.READY
     own_generation: int | None = None
+    made_for: str = ""
     retake: Retake | None = None
     views: tuple[PreparedView, ...] = ()
+    sheet: Brief | None = None
     brief: Brief | None = None
     generation: Generation | None = None
     raw: Path | None = None

@@ -12,10 +12,10 @@ from copy import copy
 from decimal import Decimal
 
 from catalog3d.adapters.registry.ledger import Intent
-from catalog3d.brief import Brief, pool_of
+from catalog3d.brief import Brief
 from catalog3d.errors import ProductError, RunError, SubmissionUnknown
-from catalog3d.ledger import Generation, Lease, LedgerState, Outcome, may_try_again
-from catalog3d.prices import price
+from catalog3d.ledger import SOURCE, Generation, Lease, LedgerState, Outcome, may_try_again
+from catalog3d.prices import price_of
 from catalog3d.stages.context import RunContext, SkuWork
 from catalog3d.stages.download import fetch_raw
 from catalog3d.stages.leases import held
@@ -62,7 +62,7 @@ async def _known(context: RunContext, work: SkuWork, brief: Brief) -> Generation
         return await context.record(ledger.latest, realm, brief.digest, after_attempt=after)
     if work.own_generation is not None:
         own = await context.record(ledger.get, work.own_generation)
-        if own.digest == brief.digest:
+        if brief.digest in (own.digest, work.made_for):
             return own
     return await context.record(ledger.latest, realm, brief.digest)
 
@@ -120,7 +120,7 @@ async def _send(context: RunContext, work: SkuWork, generation: Generation, leas
     async with context.lines.place(generation.pool, context.link.slots.most[generation.pool]):
         try:
             _require_may_pay(work)
-            tokens = await _upload(context, work, generation)
+            tokens = await _inputs(context, work, generation)
             async with context.lines.order(generation.pool):
                 await order_when_free(context, sku, generation, lease, tokens)
         except SubmissionUnknown as error:
@@ -131,6 +131,22 @@ async def _send(context: RunContext, work: SkuWork, generation: Generation, leas
             raise
         current = await context.record(context.catalog.registry.ledger.get, generation.id)
         await settle_when_done(context, current, lease)
+
+
+async def _inputs(context: RunContext, work: SkuWork, generation: Generation) -> dict[str, str]:
+    """What the request names: uploaded pictures, or the task of the model that gets another surface."""
+    source = generation.brief.source
+    if source is None:
+        return await _upload(context, work, generation)
+    made = await context.record(context.catalog.registry.ledger.made_as, generation.realm, source)
+    if made is None:
+        raise ProductError(
+            "The registry does not know the task of the model whose surface is to be made anew.",
+            code="SOURCE_UNKNOWN",
+            fix="Have another model made instead: catalog3d retake SKU --reason CODE --how same.",
+            sku=work.product.sku,
+        )
+    return {SOURCE: made.task_id}
 
 
 async def _upload(context: RunContext, work: SkuWork, generation: Generation) -> dict[str, str]:
@@ -161,11 +177,11 @@ def _intent(context: RunContext, work: SkuWork, brief: Brief) -> Intent:
     return Intent(
         realm=context.catalog.realm,
         brief=brief,
-        pool=pool_of(brief.model),
+        pool=brief.pool,
         base_url=context.link.base_url,
         key_fingerprint=context.link.key_fingerprint,
         model_seed=context.random.randrange(_SEED_LIMIT),
-        expected_credits=price(brief.endpoint, brief.model, dict(brief.params)),
+        expected_credits=price_of(brief),
         run_id=context.run_id,
         after_attempt=work.retake.after(context.catalog.realm, brief.digest) if work.retake else 0,
     )

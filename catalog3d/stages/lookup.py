@@ -17,7 +17,7 @@ from decimal import Decimal
 from catalog3d.adapters.registry.generation_rows import lease_lost
 from catalog3d.adapters.registry.lookups import Orphan
 from catalog3d.errors import ProductError, RunError, SubmissionUnknown
-from catalog3d.ledger import PROVEN_ABSENT, Generation, Lease, LedgerState, Outcome
+from catalog3d.ledger import PROVEN_ABSENT, SOURCE, Generation, Lease, LedgerState, Outcome
 from catalog3d.lookup import (
     HORIZON,
     Fit,
@@ -83,13 +83,15 @@ async def looked_up(context: RunContext, generation: Generation, lease: Lease) -
 def sent_of(generation: Generation) -> Sent:
     """The request of a generation, as it is looked for."""
     sent_at = generation.sent_at or generation.created_at
+    tokens = {slot: token for slot, token in generation.file_tokens.items() if slot != SOURCE}
     return Sent(
         generation_id=generation.id,
         endpoint=generation.brief.endpoint,
         model=generation.brief.model,
         prompt=generation.brief.prompt,
         model_seed=generation.model_seed,
-        tokens=frozenset(generation.file_tokens.values()),
+        tokens=frozenset(tokens.values()),
+        source=generation.file_tokens.get(SOURCE, ""),
         sent_at=sent_at,
         given_up_at=max(sent_at, generation.given_up_at or sent_at),
     )

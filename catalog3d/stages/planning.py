@@ -12,6 +12,8 @@ from typing import Any
 
 from catalog3d.adapters.registry.catalog import Change, Standing
 from catalog3d.adapters.registry.runs import RunSku
+from catalog3d.asset import Asset
+from catalog3d.brief import Brief
 from catalog3d.diagnosis.account_check import check_of
 from catalog3d.errors import RunError
 from catalog3d.funds import Fit, waits
@@ -65,7 +67,8 @@ def make_plan(catalog: OpenCatalog, request: RunRequest, progress: Callable[[], 
     reading, looks = look_at_products(catalog, reading, progress)
     standings = catalog.registry.catalog.standings()  # before all else: whatever comes later shows as a new revision
     outcomes = catalog.registry.ledger.outcomes(catalog.realm)
-    known = with_retakes(catalog, request, _known(catalog, looks, outcomes, standings))
+    products = {product.sku: product for product in reading.products}
+    known = with_retakes(catalog, request, _known(catalog, looks, outcomes, standings), products)
     auto = catalog.rules.regenerate_changed == "auto"
     items: list[PlanItem] = []
     for product in reading.products:
@@ -230,7 +233,7 @@ def _known(
             brief=brief,
             generation=outcomes.get(brief.digest) if brief else None,
             asset=asset,
-            asset_brief=made.brief if made else None,
+            asset_brief=asked_for(asset, made),
             in_force=in_force.get(sku),
             rejection=rejections.get(in_force[sku].id) if sku in in_force else None,
             status=standing.status if standing else None,
@@ -240,6 +243,13 @@ def _known(
             ordered=standing.generation_id if standing else None,
         )
     return known
+
+
+def asked_for(asset: Asset | None, made: Generation | None) -> Brief | None:
+    """The brief that the sheet asked for when a version was made: what a change of the sheet is held against."""
+    if asset is not None and asset.asked:
+        return Brief.parse(asset.asked)
+    return made.brief if made else None
 
 
 def fields_of(product: Product) -> dict[str, Any]:

@@ -28,7 +28,8 @@ async def prepare(context: RunContext, sku: str) -> str:
     fetching = [context.with_pictures(context.catalog.pictures.prepare, view) for view in work.product.sides]
     work.views = tuple(await context.unless_braked(asyncio.gather(*fetching), sku))
     pictures = tuple(Picture(slot=view.slot, pixels_sha256=view.pixels_sha256) for view in work.views)
-    work.brief = make_brief(context.catalog.rules.tripo_for(work.product.category), pictures, work.product.prompt)
+    work.sheet = make_brief(context.catalog.rules.tripo_for(work.product.category), pictures, work.product.prompt)
+    work.brief = (work.retake.brief_for(work.sheet) if work.retake is not None else None) or work.sheet
     await context.record(registry.runs.note, context.run_id, sku, digest=work.brief.digest, stage=Stage.VALIDATE_FIELDS)
     return work.brief.digest
 

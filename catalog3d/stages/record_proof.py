@@ -84,6 +84,7 @@ def prove(catalog: OpenCatalog, record: AssetRecord, approved: frozenset[str]) -
         generation=one.generation,
         profile=record.profile,
         decisions=tuple(_decisions(one)),
+        asked=_asked(record.provenance),
     )
     return one
 
@@ -129,6 +130,16 @@ def _brief(said: Provenance) -> Brief | None:
     except (KeyError, TypeError, ValueError, AttributeError):
         return None
     return brief if digest == said.digest else None
+
+
+def _asked(said: Provenance) -> str:
+    """What the sheet asked for; "" where the record does not say, or not in words that can be read."""
+    if not said.asked_brief:
+        return ""
+    try:
+        return Brief.parse(json.dumps(said.asked_brief)).canonical()
+    except (KeyError, TypeError, ValueError, AttributeError):
+        return ""
 
 
 def _approval(catalog: OpenCatalog, one: Proof, approved: frozenset[str]) -> Approval:

@@ -61,7 +61,7 @@ def record_of(work: SkuWork, asset: Asset, generation: Generation, report: MeshR
         standin=standin,
         created_at=asset.created_at,
         updated_at=asset.created_at,
-        provenance=_provenance(work, generation),
+        provenance=_provenance(work, asset, generation),
         checks=report.checks,
         profile=report.profile,
         picture_key=picture_key(key) if work.picture else "",
@@ -69,7 +69,7 @@ def record_of(work: SkuWork, asset: Asset, generation: Generation, report: MeshR
     )
 
 
-def _provenance(work: SkuWork, generation: Generation) -> Provenance:
+def _provenance(work: SkuWork, asset: Asset, generation: Generation) -> Provenance:
     return Provenance(
         realm=generation.realm,
         digest=generation.digest,
@@ -90,4 +90,5 @@ def _provenance(work: SkuWork, generation: Generation) -> Provenance:
         key_fingerprint=generation.key_fingerprint,
         ordered_at=generation.created_at,
         settled_at=generation.settled_at,
+        asked_brief=json.loads(asset.asked) if asset.asked else {},
     )

@@ -24,6 +24,9 @@ async def name_version(context: RunContext, sku: str) -> Asset:
         raise RunError(f"{sku} reached name_version without a model.", code="STAGE_ORDER")
     rule = context.catalog.rules.naming
 
+    sheet = work.sheet
+    asked = sheet.canonical() if sheet is not None and sheet.digest != generation.digest else ""
+
     def named(version: int) -> str:
         return file_name(rule, sku=sku, name=work.product.name, version=version, format=BASE_FORMAT, extension="glb")
 
@@ -35,6 +38,7 @@ async def name_version(context: RunContext, sku: str) -> Asset:
             generation_id=generation.id,
             run_id=context.run_id,
             file_name=named,
+            asked=asked,
         )
         context.catalog.registry.runs.note(context.run_id, sku, asset_id=asset.id, stage=Stage.NAME_VERSION)
         return asset

@@ -40,7 +40,7 @@ def convert_glb(request: ConvertRequest) -> bytes:
     Raises:
         ValueError: The source is no sound model, or holds no mesh.
     """
-    _require_sound(request.content)
+    require_sound(request.content)
     content = _moved(request) if request.pivot or request.scale != 1.0 else request.content
     if request.target_format == "GLTF":
         return content
@@ -54,8 +54,8 @@ def convert_glb(request: ConvertRequest) -> bytes:
     return _zip({"model.obj": text.encode(), **textures})
 
 
-def _require_sound(content: bytes) -> None:
-    """Uploads are foreign: the libraries below ask for as much memory as a file's numbers say."""
+def require_sound(content: bytes) -> None:
+    """Uploads are foreign: the libraries that read them ask for as much memory as a file's numbers say."""
     opened = open_glb(content)
     if opened.glb is None or not opened.geometry_readable:
         raise ValueError("the source model cannot be read")

@@ -20,6 +20,7 @@ from typing import Any
 
 from catalog3d import __version__
 from catalog3d.standin.conversion import ConvertRequest, convert_glb
+from catalog3d.standin.recolouring import RecolourRequest, recolour_glb
 from catalog3d.standin.request import ShapeRequest
 from catalog3d.standin.store import Store, TaskRow
 from catalog3d.standin.whole_file import write_once
@@ -151,6 +152,10 @@ class Maker:
                 prompt=work["prompt"],
                 face_limit=work["face_limit"],
                 textured=work["textured"],
+            )
+        if work["kind"] == "texture":
+            return recolour_glb, RecolourRequest(
+                content=(self._store.root / work["source"]).read_bytes(), prompt=work["prompt"]
             )
         return convert_glb, ConvertRequest(
             content=(self._store.root / work["source"]).read_bytes(),

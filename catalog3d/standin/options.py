@@ -10,6 +10,7 @@ from catalog3d.standin.answers import Refusal
 H_MODELS = ("v3.1-20260211", "v3.0-20250812", "v2.5-20250123")
 P1, P2 = "P1-20260311", "P2-20260801"
 MODELS = (*H_MODELS, P1, P2)
+TEXTURE_MODELS = ("v3.5-20260815", "v3.0-20250812", "v2.5-20250123")
 MAX_PROMPT, MAX_NEGATIVE_PROMPT = 1024, 255
 SEEDS = frozenset({"model_seed", "texture_seed", "image_seed"})
 
@@ -37,7 +38,7 @@ _RULES: dict[str, Callable[[Any], bool]] = {
     **dict.fromkeys(SEEDS, _is_int),
     "face_limit": _is_int,
     "texture_quality": _one_of("fast", "standard", "detailed", "extreme"),
-    "texture_version": _one_of("v3.5-20260815", "v3.0-20250812", "v2.5-20250123"),
+    "texture_version": _one_of(*TEXTURE_MODELS),
     "texture_alignment": _one_of("original_image", "geometry"),
     "geometry_quality": _one_of("standard", "detailed"),
     "orientation": _one_of("default", "align_image"),
@@ -96,6 +97,61 @@ def with_defaults(body: Mapping[str, Any], model: str, seed: Callable[[], int]) 
     if echo["texture"] or echo["pbr"]:
         echo.setdefault("texture_quality", "standard")
     echo.setdefault("model_seed", seed())
+    return echo
+
+
+def texture_model_of(body: Mapping[str, Any]) -> str:
+    """The version of a texture request: textures have versions of their own, and a default.
+
+    Raises:
+        Refusal: 1004.
+    """
+    model = body.get("model", TEXTURE_MODELS[1])
+    if model not in TEXTURE_MODELS:
+        raise Refusal(1004, f"model {model!r} is not one of {', '.join(TEXTURE_MODELS)}")
+    return str(model)
+
+
+def check_texture_options(model: str, body: Mapping[str, Any]) -> None:
+    """Refuse wrong values of a texture request.
+
+    Raises:
+        Refusal: 1004; or 2002 for what the stand-in can not make.
+    """
+    given = {name: value for name, value in body.items() if value is not None}
+    for name, rule in _RULES.items():
+        if name in given and not rule(given[name]):
+            raise Refusal(1004, f"{name} has a wrong value")
+    if given.get("texture_quality") == "fast" and model != TEXTURE_MODELS[0]:
+        raise Refusal(1004, f"texture_quality fast needs {TEXTURE_MODELS[0]}")
+    for name in ("compress", "part_names"):
+        if given.get(name):
+            raise Refusal(2002, f"the stand-in does not make surfaces with {name}")
+
+
+def check_texture_prompt(body: Mapping[str, Any]) -> str:
+    """The words of a texture request, "" without any.
+
+    Raises:
+        Refusal: 1004; 2002 for guidance by pictures.
+    """
+    given = body.get("texture_prompt")
+    if given is None:
+        return ""
+    if not isinstance(given, Mapping):
+        raise Refusal(1004, "texture_prompt must be an object")
+    if set(given) - {"text"}:
+        raise Refusal(2002, "the stand-in makes surfaces by words only")
+    text = given.get("text")
+    if not isinstance(text, str) or not text.strip() or len(text) > MAX_PROMPT:
+        raise Refusal(1004, f"texture_prompt.text must have 1 to {MAX_PROMPT} characters")
+    return text
+
+
+def with_texture_defaults(body: Mapping[str, Any], model: str, seed: Callable[[], int]) -> dict[str, Any]:
+    """A texture request as its task echoes it."""
+    echo = {"pbr": True, "texture_quality": "standard", **body, "model": model}
+    echo.setdefault("texture_seed", seed())
     return echo
 
 

@@ -9,11 +9,22 @@ from dataclasses import dataclass
 from decimal import Decimal
 from typing import Any
 
-from catalog3d.brief import pool_of
+from catalog3d.brief import TEXTURE, pool_of, task_type_of
 from catalog3d.errors import ProductError
+from catalog3d.lookup import seed_name
 from catalog3d.prices import price
 from catalog3d.standin.answers import Refusal
-from catalog3d.standin.options import SEEDS, check_options, check_prompt, model_of, with_defaults
+from catalog3d.standin.options import (
+    SEEDS,
+    check_options,
+    check_prompt,
+    check_texture_options,
+    check_texture_prompt,
+    model_of,
+    texture_model_of,
+    with_defaults,
+    with_texture_defaults,
+)
 from catalog3d.standin.store import FileRow
 
 SLOTS = ("front", "left", "back", "right")
@@ -47,7 +58,7 @@ class Order:
 
     @property
     def seed(self) -> int | None:
-        seed = self.echo.get("model_seed")
+        seed = self.echo.get(seed_name(self.endpoint))
         return seed if isinstance(seed, int) else None
 
 
@@ -201,4 +212,32 @@ def convert_order(body: Mapping[str, Any], source: str) -> Order:
         work={"kind": "convert", "source": source, "format": target, "scale": float(scale), "pivot": pivot},
         extension=_FORMATS[target],
         pictures={},
+    )
+
+
+def texture_order(body: Mapping[str, Any], source: str) -> Order:
+    """An order for another surface on a model.
+
+    Args:
+        source: Name of the stored GLB, `results/<name>` or `files/<name>`.
+
+    Raises:
+        Refusal: 1004 for a wrong value; 2002 for a surface that the stand-in does not make.
+    """
+    model = texture_model_of(body)
+    check_texture_options(model, body)
+    prompt = check_texture_prompt(body)
+    options = {name: value for name, value in body.items() if name not in SEEDS | _INPUT_NAMES and value is not None}
+    return Order(
+        endpoint=TEXTURE,
+        type=task_type_of(TEXTURE),
+        model=model,
+        pool="processing",
+        credits=_price(TEXTURE, model, options),
+        echo=with_texture_defaults(body, model, lambda: random.SystemRandom().getrandbits(31)),
+        brief=_canonical({"endpoint": TEXTURE, "model": model, "params": options, "source": source}),
+        work={"kind": "texture", "source": source, "prompt": prompt},
+        extension=".glb",
+        pictures={},
+        prompt=prompt,
     )

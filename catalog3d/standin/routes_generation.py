@@ -1,4 +1,4 @@
-"""The paid routes: models from text, picture and views, and conversions."""
+"""The paid routes: models from text, picture and views, other surfaces for them, and conversions."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse, Response
 
 from catalog3d.standin.answers import Refusal, ok
 from catalog3d.standin.bodies import json_object
-from catalog3d.standin.orders import Order, convert_order, generation_order, token_of
+from catalog3d.standin.orders import Order, convert_order, generation_order, texture_order, token_of
 from catalog3d.standin.outages import answer_instead
 from catalog3d.standin.service import WITH_KEY, In, Owner, Service
 
@@ -18,7 +18,7 @@ ENDPOINTS = ("text-to-model", "image-to-model", "multiview-to-model")
 _NOT_HERE = (
     "/v3/generation/text-to-image", "/v3/generation/image-to-image", "/v3/generation/image-to-multiview",
     "/v3/generation/edit-multiview", "/v3/generation/image-to-splat", "/v3/generation/image-to-depth",
-    "/v3/models/texture", "/v3/models/import", "/v3/models/refine", "/v3/models/stylize", "/v3/mesh/decimate",
+    "/v3/models/import", "/v3/models/refine", "/v3/models/stylize", "/v3/mesh/decimate",
     "/v3/mesh/segment", "/v3/mesh/complete", "/v3/mesh/uv", "/v3/mesh/smartsegment", "/v3/animations/rig-check",
     "/v3/animations/rig", "/v3/animations/retarget", "/v3/files/upload-credentials",
 )  # fmt: skip
@@ -45,6 +45,13 @@ async def convert(request: Request, service: In, owner: Owner) -> Response:
     service.creations.pass_()
     body = await json_object(request)
     return _create(service, owner, convert_order(body, _source(service, owner, body)))
+
+
+@router.post("/v3/models/texture", response_model=None)
+async def texture(request: Request, service: In, owner: Owner) -> Response:
+    service.creations.pass_()
+    body = await json_object(request)
+    return _create(service, owner, texture_order(body, _source(service, owner, body)))
 
 
 def _route_elsewhere(path: str) -> None:
@@ -77,7 +84,7 @@ def _create(service: Service, owner: str, order: Order) -> Response:
 
 
 def _source(service: Service, owner: str, body: dict[str, Any]) -> str:
-    """The stored GLB that a conversion starts from: a finished task's result, or an uploaded GLB."""
+    """The stored GLB that a conversion or a texture starts from: a finished task's result, or an uploaded GLB."""
     given = token_of(body.get("input", body.get("original_model_task_id", body.get("file"))))
     if given.startswith("file_"):
         row = service.find_file(owner, given)
@@ -88,5 +95,5 @@ def _source(service: Service, owner: str, body: dict[str, Any]) -> str:
     if task.status != "success":
         raise Refusal(2007)
     if task.extension != ".glb":
-        raise Refusal(2006, "only a GLB can be converted")
+        raise Refusal(2006, "a GLB is needed")
     return f"results/{task.result}"

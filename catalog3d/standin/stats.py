@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from decimal import Decimal
 from typing import Any
 
+from catalog3d.lookup import seed_name
 from catalog3d.standin.store import Counter, Store, TaskRow
 from catalog3d.standin.strangers import STRANGER
 
@@ -64,7 +65,7 @@ def shown_task(task: TaskRow, skus: Mapping[str, str], status: str) -> dict[str,
         "plan": task.plan,
         "price": float(task.price),
         "credits_consumed": float(task.price) if status == "success" else 0.0,
-        "model_seed": echo.get("model_seed"),
+        "model_seed": echo.get(seed_name(task.endpoint)),
         "input": echo.get("input", echo.get("inputs")),
         "lost_answer": task.answer,
         "other_key": task.owner == STRANGER,

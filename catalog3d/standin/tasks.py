@@ -29,6 +29,7 @@ from catalog3d.standin.wallet import Wallet
 _TEXTURED_S = {"H": 120.0, "P": 60.0}
 _BARE_S = {"H": 40.0, "P": 10.0}
 _CONVERT_S = 30.0
+_TEXTURE_S = 120.0  # not published: as long as a whole textured model
 _SPREAD = (0.4, 1.75)  # 48 to 210 s for a textured H model
 _QUEUED_S = 2.0
 _MAKING_FAILED = 2018
@@ -212,6 +213,9 @@ class Tasks:
 
 def _duration_s(order: Order, task_id: str) -> float:
     work: Mapping[str, Any] = order.work
-    usual = _CONVERT_S if order.pool == "processing" else (_TEXTURED_S if work["textured"] else _BARE_S)[order.pool]
+    if work["kind"] == "shape":
+        usual = (_TEXTURED_S if work["textured"] else _BARE_S)[order.pool]
+    else:
+        usual = _TEXTURE_S if work["kind"] == "texture" else _CONVERT_S
     share = int(task_id[:8], 16) / 0xFFFFFFFF
     return usual * (_SPREAD[0] + share * (_SPREAD[1] - _SPREAD[0]))

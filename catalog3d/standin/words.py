@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from catalog3d.standin.colours import colour_of
 from catalog3d.standin.voxels import Grid, Surface, grid, surface
 
 Floats = NDArray[np.float64]
@@ -83,14 +84,6 @@ _TURNED: tuple[tuple[str, Profile], ...] = (
     (r"candle", ((0, 0.05), (0.01, 0.05), (0.02, 0.015), (0.12, 0.03), (0.26, 0.015))),
 )
 
-_COLOURS = {
-    "black": "#2c2c2e", "white": "#e8e6e1", "grey": "#8d9093", "gray": "#8d9093", "red": "#a8352d", "blue": "#35608f",
-    "green": "#4b7450", "yellow": "#d4a72c", "mustard": "#c8922e", "orange": "#cc6f2d", "pink": "#cf8794",
-    "purple": "#6d4c86", "brown": "#6d4a32", "beige": "#cdb994", "cream": "#e6dcc3", "oak": "#c49a63",
-    "walnut": "#6e472c", "pine": "#d8b27a", "birch": "#dfc79a", "wood": "#b58755", "rattan": "#c5a06a",
-    "brass": "#b8934a", "steel": "#9ea3a8", "marble": "#dad8d4", "linen": "#d8cbb2", "leather": "#8a5a3a",
-}  # fmt: skip
-
 
 def placeholder(prompt: str, samples: int) -> Surface | None:
     """A solid of the kind of thing that the prompt names; a block with proportions of its own where it names none."""
@@ -138,7 +131,7 @@ def _turned(profile: Profile, samples: int) -> Surface | None:
 
 def label(prompt: str, size_px: int = 512) -> NDArray[np.uint8]:
     """A tile in the prompt's colour with the prompt written on it."""
-    base = _colour(prompt)
+    base = colour_of(prompt)
     image = Image.new("RGB", (size_px, size_px), base)
     draw = ImageDraw.Draw(image)
     ink = (25, 25, 28) if sum(base) > 330 else (240, 240, 240)
@@ -151,12 +144,3 @@ def label(prompt: str, size_px: int = 512) -> NDArray[np.uint8]:
             width = draw.textlength(line, font=font)
             draw.text(((size_px - width) / 2, start + number * step), line, fill=ink, font=font)
     return np.asarray(image)
-
-
-def _colour(prompt: str) -> tuple[int, int, int]:
-    for word in re.findall(r"[a-z]+", prompt.casefold()):
-        if word in _COLOURS:
-            code = _COLOURS[word]
-            return int(code[1:3], 16), int(code[3:5], 16), int(code[5:7], 16)
-    digest = hashlib.sha256(prompt.casefold().encode()).digest()
-    return 110 + digest[2] // 3, 110 + digest[3] // 3, 110 + digest[4] // 3

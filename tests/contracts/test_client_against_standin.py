@@ -15,7 +15,7 @@ import pytest
 from pydantic import SecretStr
 
 from catalog3d.adapters.tripo import Patience, TripoClient
-from catalog3d.brief import Brief, Picture, make_brief
+from catalog3d.brief import Brief, Picture, Source, make_brief, texture_brief
 from catalog3d.errors import (
     NeedsPersonError,
     NotSentError,
@@ -25,7 +25,9 @@ from catalog3d.errors import (
     TransientError,
     UrlExpiredError,
 )
+from catalog3d.ledger import SOURCE
 from catalog3d.ports import Generator, PreparedView, TaskDetail, TaskState
+from catalog3d.prices import price_of
 from catalog3d.rules import TripoRules
 from catalog3d.standin.config import DEFAULT_KEY
 from catalog3d.standin.server import StandinServer
@@ -135,6 +137,36 @@ def test_views_and_text_are_understood(desk):
         small = TripoRules(model="P1-20260311", face_limit=5000)
         text = await client.submit(make_brief(small, (), "a brass lamp"), {}, 2)
         assert (await final(client, text.task_id)).credits_consumed == Decimal(40)
+
+    desk.play(story)
+
+
+def test_another_surface_is_ordered_by_the_task_of_the_model(desk):
+    async def story(client: TripoClient) -> None:
+        brief, tokens = await desk.order(client)
+        model = await final(client, (await client.submit(brief, tokens, 1)).task_id)
+        source = Source(digest=brief.digest, raw_sha256="e" * 64)
+        ordered = texture_brief(source, "dark walnut", quality="detailed")
+        texture = await final(client, (await client.submit(ordered, {SOURCE: model.task_id}, 99)).task_id)
+        assert (texture.type, texture.credits_consumed) == ("texture_model", price_of(ordered))
+        assert texture.echo["texture_seed"] == "99"
+        assert texture.echo["input"] == model.task_id
+        assert texture.echo["texture_prompt.text"] == "dark walnut"
+        with pytest.raises(ProductError) as caught:
+            await client.submit(ordered, {}, 100)
+        assert caught.value.code == "REQUEST_INVALID"
+
+    desk.play(story)
+
+
+def test_a_surface_for_a_task_that_is_not_there_any_more_is_refused_and_costs_nothing(desk):
+    async def story(client: TripoClient) -> None:
+        ordered = texture_brief(Source(digest="d" * 64, raw_sha256="e" * 64), "dark walnut")
+        before = await client.balance()
+        with pytest.raises(ProductError) as caught:
+            await client.submit(ordered, {SOURCE: "0196f4ce-82a8-7ddb-970f-6a940e17c830"}, 1)
+        assert caught.value.code == "TASK_NOT_FOUND"
+        assert await client.balance() == before
 
     desk.play(story)
 

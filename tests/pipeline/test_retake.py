@@ -39,6 +39,7 @@ class Story:
     paid_again: int
     second: Said
     paid_second: int
+    settled: Said
     stats: dict[str, Any]
 
 
@@ -53,7 +54,7 @@ def story(tmp_path_factory: pytest.TempPathFactory, new_provider: Callable[..., 
     no_reason = team("retake", "MG017", "--reason", "UGLY", "--json")
     paid_first = tripo.stats()["created"]
 
-    cut_off = team.start("retake", "MG017", "--reason", "WRONG_SHAPE", "--note", "The handle is gone.", "--json")
+    cut_off = team.start("retake", "MG017", "--reason", "WRONG_COLOR", "--note", "Too green.", "--json")
     assert eventually(lambda: _submitted(team) == 1, within_s=90)
     cut_off.kill()
     cut_off.communicate()
@@ -64,9 +65,10 @@ def story(tmp_path_factory: pytest.TempPathFactory, new_provider: Callable[..., 
     renamed = team("run", "sheet.csv", "--json")
     paid_renamed = tripo.stats()["created"]
 
-    again = team("retake", "MG017", "--reason", "WRONG_SHAPE", "--json")
+    again = team("retake", "MG017", "--reason", "WRONG_COLOR", "--json")
     paid_again = tripo.stats()["created"]
-    second = team("retake", "MG017", "--reason", "WRONG_COLOR", "--json")
+    second = team("retake", "MG017", "--reason", "WRONG_SHAPE", "--how", "same", "--json")
+    settled = team("run", "sheet.csv", "--json")
     return Story(
         team=team,
         first=first,
@@ -81,6 +83,7 @@ def story(tmp_path_factory: pytest.TempPathFactory, new_provider: Callable[..., 
         paid_again=paid_again,
         second=second,
         paid_second=tripo.stats()["created"],
+        settled=settled,
         stats=tripo.stats(),
     )
 
@@ -88,7 +91,7 @@ def story(tmp_path_factory: pytest.TempPathFactory, new_provider: Callable[..., 
 def _submitted(team: Team) -> int:
     with sqlite3.connect(team.folder / ".catalog3d" / "registry.db") as registry:
         (count,) = registry.execute(
-            "select count(*) from generations where attempt = 2 and state = 'submitted'"
+            "select count(*) from generations where pool = 'processing' and state = 'submitted'"
         ).fetchone()
     return int(count)
 
@@ -103,9 +106,28 @@ def test_a_retake_pays_exactly_once_more_also_when_it_is_killed_and_repeated(sto
     assert (story.paid_renamed, story.paid_again) == (2, 2)
 
 
+def test_a_wrong_color_is_repainted_on_the_same_shape_for_ten_credits(story: Story) -> None:
+    first, second, third = (asset["generation"] for asset in story.team("status", "MG017", "--json").json["assets"])
+    assert [made["endpoint"] for made in (first, second, third)] == [
+        "image-to-model",
+        "models/texture",
+        "image-to-model",
+    ]
+    assert [made["credits"] for made in (first, second, third)] == [30.0, 10.0, 30.0]
+    (bought,) = [entry for entry in story.stats["briefs"] if entry["brief"]["endpoint"] == "models/texture"]
+    assert bought["brief"]["params"]["texture_prompt"] == {"text": "color: Blue; material: Stoneware; Blue Mug"}
+    assert (bought["paid"], bought["most"]) == (1, 1)
+    assert story.stats["credits_spent"] == 70.0
+
+
+def test_a_model_that_a_retake_changed_is_not_stale_by_that(story: Story) -> None:
+    done = line(story.settled, "MG017")
+    assert (done["version"], done["status"], story.settled.json["credits"]["estimated"]) == (3, "generated", 0.0)
+
+
 def test_the_next_run_finishes_a_retake_that_was_cut_off(story: Story) -> None:
     done = line(story.plain, "MG017")
-    assert (done["version"], done["status"], done["attempts"]) == (2, "generated", 2)
+    assert (done["version"], done["status"], done["attempts"]) == (2, "generated", 1)
     assert done["task_id"] != line(story.first, "MG017")["task_id"]
 
 
@@ -119,6 +141,7 @@ def test_the_same_command_again_says_what_came_of_it_and_pays_nothing(story: Sto
 def test_another_sku_of_the_same_photo_keeps_its_model(story: Story) -> None:
     assert line(story.plain, "MG017-S")["version"] == 1
     renamed = line(story.renamed, "MG017-S")
+    assert line(story.renamed, "MG017")["version"] == 2
     assert (renamed["version"], renamed["task_id"]) == (2, line(story.first, "MG017-S")["task_id"])
 
 
@@ -138,7 +161,7 @@ def test_the_approved_version_stays_approved_beside_the_new_one(story: Story) ->
     ]
     said = status["assets"][0]["decisions"]
     assert [decision["decision"] for decision in said] == ["approved", "retake"]
-    assert (said[1]["reason"], said[1]["note"]) == ("WRONG_SHAPE", "The handle is gone.")
+    assert (said[1]["reason"], said[1]["note"]) == ("WRONG_COLOR", "Too green.")
     assert len({asset["generation"]["model_seed"] for asset in status["assets"]}) == 3
     assert [path.name for path in (story.team.folder / "models" / "approved").iterdir()] == [
         status["assets"][0]["file"]

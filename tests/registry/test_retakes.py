@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from decimal import Decimal
 
 import pytest
 
 from catalog3d.adapters.registry.registry import Registry
 from catalog3d.asset import Approval, Choice
+from catalog3d.brief import Source, texture_brief
 from catalog3d.errors import ProductError
+from catalog3d.learning import Route
 from catalog3d.retake import Retake
 from tests.registry.test_catalog import decide, stored
 
@@ -65,3 +68,42 @@ def test_a_rejection_is_still_why_a_model_is_rejected_after_a_retake_was_asked(r
     decide(registry, asset, Approval.REJECTED, note="Too red.")
     ask(registry)
     assert registry.catalog.rejections()[asset.id].note == "Too red."
+
+
+def test_however_many_reviewers_ask_at_once_their_budget_is_never_overdrawn(registry: Registry) -> None:
+    skus = [f"A{number}" for number in range(12)]
+    for sku in skus:
+        stored(registry, sku, sku=sku)
+
+    def ask_for(sku: str) -> Retake:
+        wish = replace(WISH, sku=sku, credits=Decimal(10))
+        return registry.retakes.ask(wish, person="Mia", reason="WRONG_COLOR", note="", within=Decimal(55))
+
+    with ThreadPoolExecutor(8) as pool:
+        asked = list(pool.map(ask_for, skus))
+    assert sum(retake.is_allowed for retake in asked) == 5
+    assert registry.retakes.left_today(Decimal(55)) == 5
+    waiting = next(retake for retake in asked if not retake.is_allowed)
+    wish = replace(WISH, sku=waiting.sku, credits=Decimal(10))
+    allowed = registry.retakes.ask(wish, person="Olga", reason="OTHER", note="")
+    assert (allowed.id, allowed.is_allowed, allowed.person, allowed.reasons) == (
+        waiting.id,
+        True,
+        "Mia",
+        ("WRONG_COLOR",),
+    )
+    assert registry.retakes.left_today(Decimal(55)) == 5  # an operator's word is not the reviewers' budget
+
+
+def test_a_retake_keeps_its_change_whoever_reads_it(registry: Registry) -> None:
+    stored(registry, "a")
+    brief = texture_brief(Source(digest="d" * 64, raw_sha256="e" * 64), "color: Blue")
+    wish = replace(
+        WISH, digest=brief.digest, brief=brief, asked="f" * 64, route=Route.TEXTURE, why="its surface is made anew",
+        credits=Decimal(10), reasons=("WRONG_COLOR", "WRONG_MATERIAL"),
+    )  # fmt: skip
+    ask(registry, wish)
+    kept = registry.retakes.newest()["A1"]
+    assert (kept.brief, kept.sheet_digest, kept.route, kept.why, kept.credits, kept.reasons, kept.note) == (
+        brief, "f" * 64, Route.TEXTURE, "its surface is made anew", Decimal(10), wish.reasons, "Too round.",
+    )  # fmt: skip

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from catalog3d.adapters.registry.ledger import Caps
+from catalog3d.brief import Brief, Source, texture_brief
 from catalog3d.errors import (
     NeedsPersonError,
     NotSentError,
@@ -359,3 +360,81 @@ def test_a_run_that_is_stopped_right_before_it_sends_a_request_does_not_send_it(
         assert (await latest(context)).outcome is Outcome.WITHDRAWN
 
     assert play(tmp_path, story).submits == 0
+
+
+async def a_surface(context: RunContext) -> tuple[Any, Brief]:
+    """The model of A, and a brief that gives it another surface."""
+    model = await generate(context, "A")
+    source = Source(digest=model.digest, raw_sha256=model.raw_sha256)
+    brief = texture_brief(source, "dark walnut")
+    context.work["A"].brief = brief
+    return model, brief
+
+
+def test_a_texture_names_the_task_of_its_model_as_the_ledger_knows_it_and_uploads_nothing(tmp_path: Path) -> None:
+    async def story(context: RunContext, tripo: ScriptedTripo) -> None:
+        model, brief = await a_surface(context)
+        made = await generate(context, "A")
+        assert (made.pool, made.expected_credits, made.brief) == ("processing", Decimal(10), brief)
+        assert made.file_tokens == {"source": model.task_id}
+        assert tripo.echoes[made.task_id]["texture_seed"] == str(made.model_seed)
+        assert (await generate(context, "A")).id == made.id
+
+    tripo = play(tmp_path, story)
+    assert (tripo.submits, tripo.uploads) == (2, 1)
+
+
+def test_a_texture_of_a_model_whose_task_is_not_known_is_not_sent(tmp_path: Path) -> None:
+    async def story(context: RunContext, _tripo: ScriptedTripo) -> None:
+        await a_surface(context)
+        context.work["A"].brief = texture_brief(Source(digest="d" * 64, raw_sha256="e" * 64), "dark walnut")
+        with pytest.raises(ProductError) as refused:
+            await generate(context, "A")
+        assert refused.value.code == "SOURCE_UNKNOWN"
+        assert (await latest(context)).outcome is Outcome.WITHDRAWN
+
+    assert play(tmp_path, story).submits == 1
+
+
+def test_a_lost_answer_of_a_texture_is_found_by_its_seed_and_not_paid_again(tmp_path: Path) -> None:
+    async def story(context: RunContext, tripo: ScriptedTripo) -> None:
+        _, brief = await a_surface(context)
+        tripo.lost_answers = {2}
+        made = await generate(context, "A")
+        assert (made.brief, made.outcome, made.task_id) == (brief, Outcome.SUCCESS, "task-2")
+
+    assert play(tmp_path, story).submits == 2
+
+
+def test_a_new_name_keeps_the_model_that_a_retake_made_from_another_brief(tmp_path: Path) -> None:
+    async def story(context: RunContext, _tripo: ScriptedTripo) -> None:
+        sheet = context.work["A"].brief
+        assert sheet is not None
+        await a_surface(context)
+        repainted = await generate(context, "A")
+        work = context.work["A"]
+        work.brief, work.own_generation, work.made_for = sheet, repainted.id, sheet.digest
+        assert (await generate(context, "A")).id == repainted.id
+        work.made_for = ""
+        assert (await generate(context, "A")).digest == sheet.digest
+
+    assert play(tmp_path, story).submits == 2
+
+
+def test_a_source_that_the_provider_does_not_know_any_more_ends_the_texture_without_a_second_request(
+    tmp_path: Path,
+) -> None:
+    async def story(context: RunContext, tripo: ScriptedTripo) -> None:
+        await a_surface(context)
+        tripo.on_submit = unknown
+        for _ in range(2):
+            with pytest.raises(ProductError) as refused:
+                await generate(context, "A")
+            assert refused.value.code == "TASK_NOT_FOUND"
+        ended = await latest(context)
+        assert (ended.outcome, ended.credits_consumed) == (Outcome.REFUSED, Decimal(0))
+
+    def unknown(_number: int) -> float:
+        raise ProductError("Tripo does not know this task.", code="TASK_NOT_FOUND")
+
+    assert play(tmp_path, story).submits == 2

@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 
-from catalog3d.adapters.registry.ledger import Caps
-from catalog3d.asset import Approval, Asset
+from catalog3d.adapters.registry.ledger import Caps, Intent
+from catalog3d.asset import Approval, Asset, asset_identity
 from catalog3d.asset_record import AssetRecord
+from catalog3d.brief import Brief, Source, texture_brief
 from catalog3d.errors import RunError, TransientError
 from catalog3d.ledger import Generation, Outcome
 from catalog3d.ports import Pictures, PreparedView, Submitted
@@ -378,3 +379,53 @@ def test_a_record_keeps_all_that_it_needs_in_its_stored_form(full: Shop) -> None
     record = AssetRecord.model_validate_json(record_file(full, "AP").read_bytes())
     assert [(said.person, said.note) for said in record.decisions] == [("Ada", "Fine.")]
     assert (record.dimensions_m is not None, record.provenance.settled_at is not None) == (True, True)
+
+
+def test_a_version_that_a_retake_changed_is_not_stale_after_the_registry_was_lost(tmp_path: Path) -> None:
+    with open_shop(tmp_path) as shop:
+        finished(shop, "A1")
+        sheet = paid(shop, "A1")
+        brief = texture_brief(Source(digest=sheet.digest, raw_sha256=sheet.raw_sha256), "color: Blue; Chair")
+        repainted = repaint(shop, sheet, brief)
+        before = standing(shop)
+        assert shop.plan()["A1"].status is Status.GENERATED
+        lose(shop)
+    with open_shop(tmp_path) as fresh:
+        recover(fresh.catalog, fresh.sheet)
+        after = standing(fresh)
+        assert (after["assets"], after["generations"]) == (before["assets"], before["generations"])
+        assert [asset.asked for asset in fresh.catalog.registry.catalog.assets("A1")] == ["", repainted.asked]
+        assert (fresh.plan()["A1"].do, fresh.plan()["A1"].status) == (False, Status.GENERATED)
+
+
+def repaint(shop: Shop, sheet: Generation, brief: Brief) -> Asset:
+    """The next version of A1, made from another brief than the sheet's."""
+    ledger, record = shop.catalog.registry.ledger, shop.catalog.registry.catalog
+    intent = Intent(
+        realm=sheet.realm, brief=brief, pool=brief.pool, base_url=sheet.base_url, key_fingerprint=sheet.key_fingerprint,
+        model_seed=5, expected_credits=Decimal(10), run_id="run-1",
+    )  # fmt: skip
+    lease = ledger.take_lease(ledger.open_intent(intent, AMPLE).id, "worker")
+    assert lease is not None
+    ledger.start_sending(lease, slots=9, file_tokens={"source": sheet.task_id}, run_id="run-1", caps=AMPLE)
+    ledger.submitted(lease, Submitted(task_id="task-blue"))
+    ledger.settle(lease, Outcome.SUCCESS, credits_consumed=Decimal(10))
+    content = b"glTF blue"
+    file = shop.folder / "raw.glb"
+    file.write_bytes(content)
+    sha256 = hashlib.sha256(content).hexdigest()
+    key = shop.catalog.library.keep_raw(sheet.realm, brief.digest, 1, file, sha256)
+    made = ledger.keep_raw(lease, key, sha256, len(content))
+    ledger.drop_lease(lease)
+    product = shop.plan()["A1"].product
+    assert product is not None
+    asset = record.allot_version(
+        "A1", format="GLB", identity=asset_identity(made.id, product), generation_id=made.id, run_id="run-1",
+        file_name=lambda version: f"A1_Chair_V{version}_GLB.glb", asked=sheet.brief.canonical(),
+    )  # fmt: skip
+    report = MeshReport(profile="web-ar", checks=(), facts=None)
+    entry = record_of(SkuWork(product=product, may_pay=True), asset, made, report, standin=False)
+    shop.catalog.library.add_asset(entry, file, None)
+    return record.note_stored(
+        asset, key=entry.key, picture_key="", sha256=entry.sha256, size_bytes=entry.size_bytes, report=report
+    )

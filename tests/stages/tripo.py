@@ -17,11 +17,12 @@ from typing import Any
 from catalog3d.adapters.holders import HolderFiles
 from catalog3d.adapters.registry.ledger import Caps
 from catalog3d.adapters.registry.registry import open_registry
-from catalog3d.brief import Brief, Picture, make_brief
+from catalog3d.brief import Brief, Picture, make_brief, task_type_of
 from catalog3d.errors import SubmissionUnknown
 from catalog3d.home import Home
+from catalog3d.ledger import SOURCE
 from catalog3d.library import Library
-from catalog3d.lookup import LookupRules
+from catalog3d.lookup import LookupRules, seed_name
 from catalog3d.plan import Plan, PlanItem
 from catalog3d.ports import Balance, Downloaded, PreparedView, Submitted, TaskDetail, TaskState, UsageRow
 from catalog3d.product import SheetReading
@@ -96,12 +97,13 @@ class ScriptedTripo:
         self.states[task_id] = self.new_state
         self.made[task_id] = UsageRow(
             task_id=task_id,
-            type=brief.endpoint.replace("-", "_"),
+            type=task_type_of(brief.endpoint),
             state=self.new_state,
             created_at=self.server_now(),
             credits_consumed=None,
         )
-        self.echoes[task_id] = {"model_seed": str(model_seed), "model": brief.model, "input": tokens["front"]}
+        named = tokens.get(SOURCE) or tokens["front"]
+        self.echoes[task_id] = {seed_name(brief.endpoint): str(model_seed), "model": brief.model, "input": named}
         self.arrived.set()
         await asyncio.sleep(takes_s)
         if number in self.lost_answers:
@@ -125,7 +127,7 @@ class ScriptedTripo:
         return {
             task_id: TaskDetail(
                 task_id=task_id,
-                type="image_to_model",
+                type=self.made[task_id].type if task_id in self.made else "image_to_model",
                 state=self.states[task_id],
                 model_url="https://tripo.test/model.glb" if self.states[task_id] is TaskState.SUCCESS else "",
                 credits_consumed=Decimal(30) if self.states[task_id] is TaskState.SUCCESS else Decimal(0),

@@ -55,7 +55,7 @@ def test_unknown_routes_methods_and_bodies_have_the_codes_of_tripo(tmp_path):
         for content in (b"{", b"[]", b"[" * 100_000, b"\xff"):
             answer = await standin.http.post(IMAGE, content=content, headers=headers)
             assert (answer.status_code, answer.json()["code"]) == (400, 1003)
-        assert (await standin.post("/v3/models/texture", {"input": "x"})).json()["code"] == 2002
+        assert (await standin.post("/v3/mesh/decimate", {"input": "x"})).json()["code"] == 2002
 
     play(tmp_path, story)
 

@@ -101,6 +101,24 @@ def test_sdk_uploads_converts_lists_and_reads_usage(server, tmp_path):
     drive(server, story)
 
 
+def test_sdk_gives_a_model_another_surface(server, tmp_path):
+    async def story(client: tripo3d.TripoClient) -> None:
+        model = await finished(client, await client.image_to_model(photo(tmp_path, 45), model_version=MODEL))
+        task_id = await client.texture_model(
+            model.task_id, text_prompt="dark walnut", model_version="v3.0-20250812", texture_seed=11
+        )
+        task = await finished(client, task_id)
+        assert (task.type, task.credits_consumed) == ("texture_model", 10.0)
+        assert (task.input["input"], task.input["texture_seed"]) == (model.task_id, 11)
+        assert task.input["texture_prompt"] == {"text": "dark walnut"}
+        files = await client.download_task_models(task, str(tmp_path))
+        assert trimesh.load_scene(files["model"]).geometry
+        by_default = await finished(client, await client.texture_model(model.task_id))
+        assert (by_default.input["model"], by_default.credits_consumed) == ("v2.5-20250123", 10.0)
+
+    drive(server, story)
+
+
 def test_sdk_presigns_an_upload(server, tmp_path):
     async def story(client: tripo3d.TripoClient) -> None:
         given = await client.presign_upload("png")

@@ -15,6 +15,7 @@ from catalog3d.adapters.registry.generation_rows import (
     slots_by_state,
 )
 from catalog3d.adapters.registry.tables import AssetRow, GenerationRow
+from catalog3d.brief import Source
 from catalog3d.ledger import SLOT_STATES, Generation, LedgerState, Outcome
 from catalog3d.ports import Clock
 
@@ -56,6 +57,22 @@ class LedgerReads:
                 )
                 .order_by(rank, GenerationRow.attempt.desc())
                 .limit(1)
+            ).first()
+            return generation_of(row) if row else None
+
+    def made_as(self, realm: str, source: Source) -> Generation | None:
+        """The last success of a brief whose file is this one, with its task; None if no task of it is known."""
+        with read(self._engine) as session:
+            row = session.scalars(
+                select(GenerationRow)
+                .where(
+                    GenerationRow.realm == realm,
+                    GenerationRow.digest == source.digest,
+                    GenerationRow.raw_sha256 == source.raw_sha256,
+                    GenerationRow.outcome == Outcome.SUCCESS.value,
+                    GenerationRow.task_id != "",
+                )
+                .order_by(GenerationRow.attempt.desc())
             ).first()
             return generation_of(row) if row else None
 

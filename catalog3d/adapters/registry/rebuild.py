@@ -15,7 +15,6 @@ from catalog3d.adapters.registry.engine import read, serialise, write
 from catalog3d.adapters.registry.tables import AssetRow, DecisionRow, GenerationRow, ProductRow
 from catalog3d.adapters.registry.versions import asset_of
 from catalog3d.asset import Approval, Decision, identity_of, version_in_force
-from catalog3d.brief import pool_of
 from catalog3d.ledger import LedgerState, Outcome
 from catalog3d.plan import rest_of
 from catalog3d.ports import Clock
@@ -116,6 +115,7 @@ class Rebuild:
             known_by = identity_of(generation_id, found.name, found.size)
         row.identity, row.generation_id, row.file = known_by, generation_id, found.file
         row.key, row.picture_key = found.key, found.picture_key
+        row.asked = found.asked
         row.sha256, row.size_bytes, row.stored = found.sha256, found.size_bytes, True
         row.approval, row.created_at = found.approval.value, found.created_at
         row.verdict = MeshReport(profile="", checks=found.checks, facts=None).verdict.value
@@ -226,7 +226,7 @@ def _other_or_new(
         digest=found.digest,
         attempt=attempt,
         brief=found.brief.canonical(),
-        pool=pool_of(found.brief.model),
+        pool=found.brief.pool,
         base_url=found.base_url,
         key_fingerprint=found.key_fingerprint,
         model_seed=found.model_seed,

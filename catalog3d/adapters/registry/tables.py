@@ -184,6 +184,7 @@ class AssetRow(Base):
     checks: Mapped[list[Any]] = mapped_column(default=list)
     revision: Mapped[int] = mapped_column(default=0)
     run_id: Mapped[str] = mapped_column(String(40), default="")
+    asked: Mapped[str] = mapped_column(Text, default="")
     created_at: Mapped[datetime]
 
 
@@ -238,6 +239,14 @@ class RetakeRow(Base):
     realm: Mapped[str] = mapped_column(String(80))
     digest: Mapped[str] = mapped_column(String(64))
     after_attempt: Mapped[int]
+    brief: Mapped[str] = mapped_column(Text, default="")
+    asked: Mapped[str] = mapped_column(String(64), default="")
+    reasons: Mapped[list[Any]] = mapped_column(default=list)
+    route: Mapped[str] = mapped_column(String(16), default="")
+    why: Mapped[str] = mapped_column(Text, default="")
+    credits: Mapped[Decimal]
+    allowed_by: Mapped[str] = mapped_column(String(100), default="")
+    allowed_at: Mapped[datetime | None]
     closed_at: Mapped[datetime | None]
 
 

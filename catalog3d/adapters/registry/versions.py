@@ -52,6 +52,7 @@ class VersionRecord:
         generation_id: int | None,
         run_id: str,
         file_name: Callable[[int], str],
+        asked: str = "",
     ) -> Asset:
         """Reserve the next version of a SKU, or give the one that is there: two runs never share or double one.
 
@@ -60,6 +61,7 @@ class VersionRecord:
 
         Args:
             file_name: Makes the file's name from the version.
+            asked: See `Asset`.
 
         Raises:
             ProductError: NAME_TAKEN if another SKU already uses that file name.
@@ -82,6 +84,7 @@ class VersionRecord:
                     generation_id=generation_id,
                     file=self._free_name(session, file_name(version), sku),
                     run_id=run_id,
+                    asked=asked,
                     approval=Approval.PENDING.value,
                     created_at=self._clock.now(),
                 )
@@ -155,4 +158,5 @@ def asset_of(row: AssetRow) -> Asset:
         created_at=row.created_at,
         profile=row.profile or "",
         revision=row.revision or 0,
+        asked=row.asked or "",
     )

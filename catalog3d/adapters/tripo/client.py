@@ -207,7 +207,9 @@ class TripoClient:
     @staticmethod
     def _log(path: str, body: Mapping[str, Any], task_id: str, answer: Answer) -> None:
         # An input may be a signed URL, so that the inputs stay out of the log.
-        sent = {name: value for name, value in body.items() if name not in {"input", "inputs", "prompt"}}
+        sent = {
+            name: value for name, value in body.items() if name not in {"input", "inputs", "prompt", "texture_prompt"}
+        }
         logger.info("%s %s made task %s: %s", path, sent, task_id, answer.evidence)
 
 

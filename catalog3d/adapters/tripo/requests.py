@@ -6,8 +6,10 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from catalog3d.brief import Brief
+from catalog3d.brief import TEXTURE, Brief
 from catalog3d.errors import ProductError
+from catalog3d.ledger import SOURCE
+from catalog3d.lookup import seed_name
 
 # Tripo v3 documentation, text-to-model.
 MAX_PROMPT_CHARACTERS = 1024
@@ -25,12 +27,14 @@ def generation_request(brief: Brief, tokens: Mapping[str, str], model_seed: int)
     The API's 1004 names no field, so that what can be known to be wrong is refused here.
 
     Args:
-        tokens: Slot -> file token, for every picture of the brief.
+        tokens: Slot -> file token, for every picture of the brief; `SOURCE` -> task id, for one that has a source.
 
     Raises:
         ProductError: REQUEST_INVALID; nothing was sent.
     """
     _check_model(brief.model)
+    if brief.endpoint == TEXTURE:
+        return "/v3/models/texture", _texture_body(brief, tokens, model_seed)
     body: dict[str, Any] = {"model": brief.model, **_options(brief), "model_seed": model_seed}
     if brief.endpoint == "text-to-model":
         body["prompt"] = _prompt(brief.prompt)
@@ -60,6 +64,15 @@ def convert_request(source: str, target_format: str, params: Mapping[str, Any]) 
         raise _invalid(f"{target_format} is not a format that Tripo converts to")
     sent = {name: value for name, value in params.items() if value is not None}
     return "/v3/models/convert", {"input": source, "format": target_format, **sent}
+
+
+def _texture_body(brief: Brief, tokens: Mapping[str, str], seed: int) -> dict[str, Any]:
+    source = tokens.get(SOURCE, "")
+    if not source:
+        raise _invalid("the model that is to get another surface has no task")
+    options = {name: value for name, value in brief.params if value is not None}
+    prompt = {"text": _prompt(brief.prompt)}
+    return {"input": source, "model": brief.model, **options, "texture_prompt": prompt, seed_name(TEXTURE): seed}
 
 
 def _options(brief: Brief) -> dict[str, Any]:

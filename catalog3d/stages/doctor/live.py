@@ -17,7 +17,6 @@ from catalog3d.adapters.registry.ledger import Intent
 from catalog3d.adapters.tripo.answers import BalanceAnswer
 from catalog3d.adapters.tripo.probe import Probe
 from catalog3d.adapters.wiring import new_run_id, open_run
-from catalog3d.brief import pool_of
 from catalog3d.diagnosis.evidence import Evidence
 from catalog3d.diagnosis.facts import Facts
 from catalog3d.diagnosis.judging import PROOF_S
@@ -136,7 +135,7 @@ async def _reserve(context: RunContext, probe: Probe, offer: Offer) -> Generatio
     intent = Intent(
         realm=context.catalog.realm,
         brief=offer.brief,
-        pool=pool_of(offer.brief.model),
+        pool=offer.brief.pool,
         base_url=context.link.base_url,
         key_fingerprint=context.link.key_fingerprint,
         model_seed=context.random.randrange(_SEED_LIMIT),

@@ -169,6 +169,7 @@ def upgrade() -> None:
         sa.Column("checks", sa.JSON(), nullable=False),
         sa.Column("revision", sa.Integer(), nullable=False),
         sa.Column("run_id", sa.String(length=40), nullable=False),
+        sa.Column("asked", sa.Text(), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["generation_id"],
@@ -253,6 +254,14 @@ def upgrade() -> None:
         sa.Column("realm", sa.String(length=80), nullable=False),
         sa.Column("digest", sa.String(length=64), nullable=False),
         sa.Column("after_attempt", sa.Integer(), nullable=False),
+        sa.Column("brief", sa.Text(), nullable=False),
+        sa.Column("asked", sa.String(length=64), nullable=False),
+        sa.Column("reasons", sa.JSON(), nullable=False),
+        sa.Column("route", sa.String(length=16), nullable=False),
+        sa.Column("why", sa.Text(), nullable=False),
+        sa.Column("credits", sa.BigInteger(), nullable=False),
+        sa.Column("allowed_by", sa.String(length=100), nullable=False),
+        sa.Column("allowed_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("closed_at", sa.DateTime(timezone=True), nullable=True),
         sa.ForeignKeyConstraint(
             ["asset_id"],
