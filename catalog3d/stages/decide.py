@@ -12,7 +12,7 @@ from catalog3d.asset_record import AssetRecord, RecordedDecision
 from catalog3d.audit import Entry
 from catalog3d.errors import Catalog3DError, ProductError
 from catalog3d.stages.context import OpenCatalog
-from catalog3d.stages.index import write_index
+from catalog3d.stages.index import index_decisions
 from catalog3d.stages.ingest import sheet_mapping
 from catalog3d.stages.resting import resting
 from catalog3d.stages.sheet_writer import write_standings
@@ -73,7 +73,7 @@ def decide(
         before = {other.id: other.approval for other in record.assets(sku)}
         asset = record.decide(asset, decision, person=person, reason=reason, note=note, checklist=answers, seen=seen)
         _carry_out(catalog, asset)
-        write_index(catalog)
+    index_decisions(catalog)
     notes = (*_other_versions(catalog, asset, before), *_tell_sheet(catalog, sku))
     return Decided(asset=asset, notes=notes)
 
@@ -101,7 +101,7 @@ def undo_decision(
         before = {other.id: other.approval for other in record.assets(sku)}
         asset = record.undo(asset, person=person, note=note, seen=seen)
         _carry_out(catalog, asset)
-        write_index(catalog)
+    index_decisions(catalog)
     notes = (*_other_versions(catalog, asset, before), *_tell_sheet(catalog, sku))
     return Decided(asset=asset, notes=notes)
 

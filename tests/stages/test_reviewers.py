@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import csv
 import threading
-from collections.abc import Iterator
+import time
+from collections.abc import Iterable, Iterator
 from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 
 import pytest
 
 from catalog3d.asset import Approval
+from catalog3d.asset_index import IndexRow
 from catalog3d.errors import ProductError
+from catalog3d.library import Library
 from catalog3d.stages.audit import audit_trail
 from catalog3d.stages.decide import decide
 from tests.catalogs import Shop, open_shop, with_key
@@ -55,3 +60,32 @@ def test_32_reviewers_at_once_are_all_on_record_and_registry_library_and_trail_a
         (asset,), (record,) = reviewed.catalog.registry.catalog.assets(sku), reviewed.catalog.library.records_of(sku)
         assert (asset.approval, asset.revision) == (record.approval, len(record.decisions))
         assert (asset.file in reviewed.approved_files()) is (asset.approval is Approval.APPROVED)
+
+
+def test_the_list_of_assets_knows_every_decision_and_is_not_written_by_everybody(
+    reviewed: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    skus = [f"S{number}" for number in range(12)]
+    reviewed.write(*({"SKU": sku} for sku in skus))
+    for sku in skus:
+        reviewed.make(sku)
+    written = []
+
+    def slowly(library: Library, rows: Iterable[IndexRow]) -> str:
+        listed = list(rows)
+        written.append(len(listed))
+        time.sleep(0.3)
+        return write(library, listed)
+
+    write = Library.write_index
+    monkeypatch.setattr(Library, "write_index", slowly)
+    approve = partial(decide, reviewed.catalog, decision=Approval.APPROVED, person="Ada")
+    threads = [threading.Thread(target=approve, args=(sku,)) for sku in skus]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    content = reviewed.catalog.store.get("assets.csv", max_bytes=100_000) or b""
+    states = [row["Approval status"] for row in csv.DictReader(content.decode("utf-8-sig").splitlines())]
+    assert states == ["approved"] * 12
+    assert len(written) < 12
