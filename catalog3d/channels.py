@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +35,8 @@ class Item:
         product_ref: What the sheet says the product is called at the channel.
         extents_m: Width, height and depth of the model in metres; None if they were not measured.
         previous: What the channel has of this SKU by our record.
+        publication: Names this one publication: the same however often it is tried, another one when the same asset is
+            published again later.
     """
 
     sku: str
@@ -48,6 +50,7 @@ class Item:
     product_ref: str = ""
     extents_m: tuple[float, float, float] | None = None
     previous: Placed | None = None
+    publication: str = ""
 
 
 class Channel(Protocol):
@@ -72,4 +75,40 @@ class Channel(Protocol):
 
         Raises:
             ProductError, RunError, TransientError: As `publish`.
+        """
+
+
+@dataclass(frozen=True, kw_only=True)
+class Listed:
+    """One SKU in a channel's lists.
+
+    Attributes:
+        link: "" for a SKU that was taken away: a list that is merged elsewhere must say so.
+    """
+
+    sku: str
+    name: str
+    version: int
+    format: str
+    sha256: str
+    size_bytes: int
+    link: str
+    extents_m: tuple[float, float, float] | None = None
+
+
+@runtime_checkable
+class KeepsLists(Protocol):
+    """A channel that also keeps lists over everything that it has, such as a feed or an import file."""
+
+    def write_lists(self, listed: Sequence[Listed]) -> tuple[str, ...]:
+        """Write the lists anew, each atomically; the same again changes nothing.
+
+        Args:
+            listed: All that the channel has or had, by SKU.
+
+        Returns:
+            Sentences about what the lists could not take.
+
+        Raises:
+            RunError, TransientError: As `Channel.publish`.
         """

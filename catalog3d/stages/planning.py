@@ -255,6 +255,7 @@ def fields_of(product: Product) -> dict[str, Any]:
         "views": [{"slot": view.slot.value, "location": view.location.partition("?")[0]} for view in product.views],
         "formats": list(product.formats),
         "channels": list(product.channels),
+        "handle": product.handle,
         "owner": product.owner,
         "priority": product.priority,
         "action": product.action,

@@ -10,6 +10,7 @@ from catalog3d.adapters.registry.catalog import CatalogRecord, PixelDigestRecord
 from catalog3d.adapters.registry.engine import open_engine, sqlite_url
 from catalog3d.adapters.registry.ledger import Ledger
 from catalog3d.adapters.registry.lookups import LookupRecord
+from catalog3d.adapters.registry.publications import PublicationRecord
 from catalog3d.adapters.registry.rebuild import Rebuild
 from catalog3d.adapters.registry.retakes import RetakeRecord
 from catalog3d.adapters.registry.runs import RunRecord
@@ -29,6 +30,7 @@ class Registry:
     pixels: PixelDigestRecord
     lookups: LookupRecord
     rebuild: Rebuild
+    publications: PublicationRecord
 
     def close(self) -> None:
         self.engine.dispose()
@@ -52,4 +54,5 @@ def open_registry(home: Home, url: str, clock: Clock, catalog: str = "") -> Regi
         pixels=PixelDigestRecord(engine, clock),
         lookups=LookupRecord(engine, clock),
         rebuild=Rebuild(engine, catalog, clock),
+        publications=PublicationRecord(engine, catalog, clock),
     )
