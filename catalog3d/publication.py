@@ -36,7 +36,7 @@ class Publication:
 
     Attributes:
         previous_id: The publication that it replaced when it first went live, or None.
-        listed: Whether the channel's lists say what this says.
+        told: Whether lists, asset record, index, status and sheet say what this says.
         serial: Counts how often it was begun anew.
         message: Why the channel refused it.
     """
@@ -49,7 +49,7 @@ class Publication:
     extents_m: tuple[float, float, float] | None
     size_bytes: int
     format: str
-    listed: bool
+    told: bool
     serial: int
     message: str
     at: datetime
@@ -79,8 +79,8 @@ def live_at(publications: Iterable[Publication]) -> dict[str, Publication]:
 
 
 def is_published(asset: Asset, channels: Sequence[str], publications: Iterable[Publication]) -> bool:
-    """Whether an approved asset is live, and listed, at every channel that the sheet names."""
+    """Whether an approved asset is live at every channel that the sheet names."""
     if asset.approval is not Approval.APPROVED or not channels:
         return False
-    live = {found.channel for found in publications if found.is_live and found.listed and found.asset_id == asset.id}
+    live = {found.channel for found in publications if found.is_live and found.asset_id == asset.id}
     return live >= set(channels)

@@ -52,7 +52,7 @@ class Candidate:
         owner: Who has to approve it, "" if nobody is named.
         in_sheet: Whether the sheet still has it.
         assets: Its stored versions, oldest first.
-        approvers: Asset id -> who approved it last.
+        approvers: Asset id -> who approved it last; None while nobody has looked.
         concepts: Ids of the assets that were made from a sketch or a prompt.
         standins: Ids of the assets that the stand-in made.
         publications: All of them, oldest first.
@@ -66,7 +66,7 @@ class Candidate:
     owner: str = ""
     on_hold: bool = False
     in_sheet: bool = True
-    approvers: Mapping[int, str] = field(default_factory=dict)
+    approvers: Mapping[int, str] | None = field(default_factory=dict)
     concepts: frozenset[int] = frozenset()
     standins: frozenset[int] = frozenset()
     publications: tuple[Publication, ...] = ()
@@ -244,7 +244,7 @@ def gates(
 
 
 def _owner_gate(candidate: Candidate, asset: Asset) -> Iterator[tuple[str, str, str]]:
-    approver = candidate.approvers.get(asset.id, "")
+    approver = candidate.approvers.get(asset.id, "") if candidate.approvers is not None else candidate.owner
     if not candidate.owner:
         yield (
             "OWNER_UNKNOWN",

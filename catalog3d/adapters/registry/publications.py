@@ -18,6 +18,7 @@ from catalog3d.channels import Placed
 from catalog3d.ports import Clock
 from catalog3d.publication import Publication, PublicationState
 
+_BEGUN = (PublicationState.PLACING, PublicationState.REMOVING, PublicationState.REFUSED)
 _STRIPES = 16
 """Places at a channel that are asked side by side: a lock file each, and no more of them than that."""
 
@@ -93,14 +94,12 @@ class PublicationRecord:
         publication: Publication,
         placed: Placed,
         *,
-        listed: bool,
         instead: PublicationState = PublicationState.REPLACED,
         extents_m: tuple[float, float, float] | None = None,
     ) -> Publication:
         """The channel has it: whatever was there of the SKU is not any more.
 
         Args:
-            listed: Whether the channel keeps no lists that have yet to say so.
             instead: What becomes of the version that was live.
         """
         with write(self._engine) as session:
@@ -108,7 +107,7 @@ class PublicationRecord:
             row = session.get_one(PublicationRow, publication.id)
             self._remember_before(session, row)
             self._end_others(session, row, instead)
-            row.state, row.listed, row.message = PublicationState.LIVE.value, listed, ""
+            row.state, row.told, row.message = PublicationState.LIVE.value, False, ""
             row.destination, row.link, row.remote = placed.destination, placed.link, dict(placed.remote)
             row.extents_m, row.at = list(extents_m or row.extents_m or ()), self._clock.now()
             return _publication(row, session.get_one(AssetRow, row.asset_id))
@@ -123,25 +122,20 @@ class PublicationRecord:
             row = session.get_one(PublicationRow, publication.id)
             row.state, row.at = PublicationState.REMOVING.value, self._clock.now()
 
-    def removed(self, publication: Publication, *, listed: bool) -> None:
+    def removed(self, publication: Publication) -> None:
         """The channel does not have it any more."""
         with write(self._engine) as session:
             row = session.get_one(PublicationRow, publication.id)
-            row.state, row.listed, row.at = PublicationState.REMOVED.value, listed, self._clock.now()
+            row.state, row.told, row.at = PublicationState.REMOVED.value, False, self._clock.now()
 
-    def unlisted_channels(self) -> list[str]:
-        """Channels whose lists do not say yet what these publications say."""
-        query = select(PublicationRow.channel).where(
-            PublicationRow.catalog == self._catalog,
-            PublicationRow.listed.is_(False),
-            PublicationRow.state.in_([PublicationState.LIVE.value, PublicationState.REMOVED.value]),
-        )
-        with read(self._engine) as session:
-            return sorted(set(session.scalars(query)))
+    def untold(self) -> list[Publication]:
+        """Publications that not everything says yet: what follows from them was cut off."""
+        return [found for found in self.of() if not found.told and found.state not in _BEGUN]
 
-    def note_listed(self, publications: Collection[Publication]) -> None:
-        """The channel's lists say what these publications said; one that has changed since stays to be listed."""
+    def note_told(self, publications: Collection[Publication]) -> None:
+        """Everything says now what these publications said; one that has changed since stays to be told."""
         with write(self._engine) as session:
+            serialise(session, self._name)
             for publication in publications:
                 session.execute(
                     update(PublicationRow)
@@ -149,8 +143,9 @@ class PublicationRecord:
                         PublicationRow.id == publication.id,
                         PublicationRow.state == publication.state.value,
                         PublicationRow.serial == publication.serial,
+                        PublicationRow.at == publication.at,
                     )
-                    .values(listed=True)
+                    .values(told=True)
                 )
 
     @property
@@ -188,7 +183,7 @@ class PublicationRecord:
         live = (PublicationState.LIVE.value, PublicationState.REMOVING.value)
         others = update(PublicationRow).where(*self._others(row))
         now = self._clock.now()
-        session.execute(others.where(PublicationRow.state.in_(live)).values(state=instead.value, at=now))
+        session.execute(others.where(PublicationRow.state.in_(live)).values(state=instead.value, told=False, at=now))
         begun = others.where(PublicationRow.state == PublicationState.PLACING.value)
         session.execute(begun.values(state=PublicationState.REPLACED.value, at=now))
 
@@ -212,7 +207,7 @@ def _publication(row: PublicationRow, asset: AssetRow) -> Publication:
         extents_m=(extents[0], extents[1], extents[2]) if len(extents) == 3 else None,
         size_bytes=asset.size_bytes,
         format=asset.format,
-        listed=bool(row.listed),
+        told=bool(row.told),
         serial=row.serial or 0,
         message=row.message or "",
         at=row.at,

@@ -130,7 +130,7 @@ class GenerationRow(Base):
 
 
 class OrphanRow(Base):
-    """A paid task that is surely ours and that no generation holds: found in the account, listed for a person."""
+    """A paid task that is surely ours and that no generation holds: found in the account, told for a person."""
 
     __tablename__ = "orphans"
     realm: Mapped[str] = mapped_column(String(80), primary_key=True)
@@ -256,7 +256,7 @@ class PublicationRow(Base):
     extents_m: Mapped[list[Any]] = mapped_column(default=list)
     state: Mapped[str] = mapped_column(String(16))
     previous_id: Mapped[int | None] = mapped_column(ForeignKey("publications.id"))
-    listed: Mapped[bool] = mapped_column(default=False)
+    told: Mapped[bool] = mapped_column(default=False)
     serial: Mapped[int] = mapped_column(default=0)
     message: Mapped[str] = mapped_column(Text, default="")
     at: Mapped[datetime]
