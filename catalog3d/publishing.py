@@ -219,11 +219,7 @@ def gates(
     if not candidate.in_sheet:
         yield "GONE_FROM_SHEET", "Its row is no longer in the sheet.", "Put it back, and run the sheet."
     if asset.id in candidate.standins and not terms.wish.standin:
-        yield (
-            "STANDIN",
-            f"{what} was made by the local stand-in, not by Tripo.",
-            "Make the real one with a key; --standin shows what publishing would do, in a folder of the rehearsal.",
-        )
+        yield standin_refusal(asset.version)
     if asset.id in candidate.concepts and not terms.wish.concepts:
         yield (
             "CONCEPT",
@@ -241,6 +237,15 @@ def gates(
             f"{channel} takes {rules.format}, and {what} is {asset.format}.",
             "Name a format in the rules that is made.",
         )
+
+
+def standin_refusal(version: int) -> tuple[str, str, str]:
+    """Why no stand-in model is published: whether the record says that it is one, or the file itself."""
+    return (
+        "STANDIN",
+        f"V{version} was made by the local stand-in, not by Tripo.",
+        "Make the real one with a key; --standin publishes a rehearsal's models into folders of the rehearsal.",
+    )
 
 
 def _owner_gate(candidate: Candidate, asset: Asset) -> Iterator[tuple[str, str, str]]:

@@ -13,7 +13,7 @@ from catalog3d.asset import Asset
 from catalog3d.channels import Channel, Item
 from catalog3d.errors import Catalog3DError, ProductError, RunError, TransientError
 from catalog3d.publication import Publication, PublicationState
-from catalog3d.publishing import Act, PublishWish, Step, profile_gate
+from catalog3d.publishing import Act, PublishWish, Step, profile_gate, standin_refusal
 from catalog3d.quality import MeshReport
 from catalog3d.request import named_skus
 from catalog3d.stages.context import OpenCatalog
@@ -251,9 +251,10 @@ def _item(publishing: Publishing, step: Step, asset: Asset, folder: Path) -> Ite
     """
     model = folder / asset.file
     publishing.catalog.store.fetch(asset.key, model, sha256=asset.sha256)
-    report = publishing.judge(model, publishing.catalog.rules.channels_in_force[step.channel].limits)
     limits = publishing.catalog.rules.channels_in_force[step.channel].limits
-    if refusal := profile_gate(report, step.channel, limits):
+    report = publishing.judge(model, limits)
+    is_standin = report.facts is not None and report.facts.standin and not publishing.wish.standin
+    if refusal := standin_refusal(asset.version) if is_standin else profile_gate(report, step.channel, limits):
         code, message, fix = refusal
         raise ProductError(message, code=code, fix=fix, sku=step.sku)
     previous = step.there.placed if step.there is not None else None

@@ -145,7 +145,7 @@ def test_two_runs_at_once_publish_once(erp_shop: Shop) -> None:
     assert (shelf.calls, live(erp_shop)) == (["publish A1 V1"], [1])
 
 
-def test_two_rollbacks_at_once_go_back_once(erp_shop: Shop) -> None:
+def test_two_rollbacks_of_the_same_live_version_go_back_once(erp_shop: Shop) -> None:
     shelf = Shelf()
     publish(erp_shop, shelf)
     for _ in range(2):
