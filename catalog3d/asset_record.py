@@ -102,6 +102,7 @@ class RecordedPublication(_Value):
     destination: str
     link: str = ""
     remote: dict[str, str] = Field(default_factory=dict)
+    extents_m: tuple[float, float, float] | None = None
     at: AwareDatetime
 
 

@@ -302,7 +302,9 @@ def _without_approved(candidate: Candidate, channel: str, rules: ChannelRules, t
         message, fix = f"{channel} takes {rules.format}, which is not made.", "Name a format in the rules that is made."
         return _refused(candidate, channel, "FORMAT_NOT_MADE", message, fix)
     newest = f"V{made[-1].version} is {made[-1].approval.value}" if made else "It has no model yet"
-    fix = "Look at it, then approve it." if made else "Run the sheet first."
+    is_rejected = bool(made) and made[-1].approval is Approval.REJECTED
+    waits = "Make another version and approve that." if is_rejected else "Look at it, then approve it."
+    fix = waits if made else "Run the sheet first."
     return _refused(candidate, channel, "NOT_APPROVED", f"{newest}: only approved versions are published.", fix)
 
 

@@ -12,7 +12,7 @@ from catalog3d.asset import Approval, Decision, DeclaredSize
 from catalog3d.brief import Brief
 from catalog3d.quality import Check
 
-KINDS = ("generations", "assets", "decisions", "products")
+KINDS = ("generations", "assets", "decisions", "publications", "products")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +48,18 @@ class FoundGeneration:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FoundPublication:
+    """Where a version was live when its record was last written."""
+
+    channel: str
+    destination: str
+    link: str
+    remote: Mapping[str, str]
+    extents_m: tuple[float, float, float] | None
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
 class FoundAsset:
     """One version whose model lies in the library, verified.
 
@@ -55,6 +67,7 @@ class FoundAsset:
         generation: What it was made from; None for a model made by hand, or if its record does not prove it.
         size: The declared dimensions that make it this version.
         decisions: What people decided about it, as far as the library says who they were.
+        publications: Where it is live.
     """
 
     sku: str
@@ -72,6 +85,7 @@ class FoundAsset:
     created_at: datetime
     generation: FoundGeneration | None
     decisions: tuple[Decision, ...] = ()
+    publications: tuple[FoundPublication, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,7 +134,7 @@ class Rebuilt:
     """What came back, and what the registry had already.
 
     Attributes:
-        restored: Kind (generations, assets, decisions, products) -> how many.
+        restored: Kind (of `KINDS`) -> how many.
         known: The same of those that the registry had already; they were left alone.
         skus: SKU -> (status, its versions) after it, of the SKUs that something was restored for.
         differing: Where the registry says otherwise than the library; the registry was left as it is.

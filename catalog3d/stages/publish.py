@@ -79,6 +79,10 @@ class Publishing:
     notes: list[str] = field(default_factory=list)
     unlisted: dict[str, Catalog3DError] = field(default_factory=dict)
     _channels: dict[str, Channel] = field(default_factory=dict)
+    _steps: dict[tuple[str, str], Step] = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._steps = {(step.sku, step.channel): step for step in self.plan.work}
 
     def channel(self, name: str) -> Channel:
         """An open channel.
@@ -94,17 +98,17 @@ class Publishing:
 
     def step(self, sku: str, channel: str) -> Step:
         """A step of the plan."""
-        return next(step for step in self.plan.work if (step.sku, step.channel) == (sku, channel))
+        return self._steps[sku, channel]
 
     @property
     def waves(self) -> tuple[tuple[Step, ...], ...]:
         """The work of the plan, channels that hand on links of others after those."""
         rules = self.catalog.rules.channels_in_force
-        last = [bool(rules[step.channel].links_from) for step in self.plan.work]
-        return tuple(
-            tuple(step for step, is_last in zip(self.plan.work, last, strict=True) if is_last is wave)
-            for wave in (False, True)
-        )
+        first: list[Step] = []
+        after: list[Step] = []
+        for step in self._steps.values():
+            (after if rules[step.channel].links_from else first).append(step)
+        return tuple(first), tuple(after)
 
     def note_unlisted(self, channel: str, error: Catalog3DError) -> None:
         """The lists of a channel could not be written."""

@@ -111,6 +111,7 @@ def _recorded(found: Publication) -> RecordedPublication:
         destination=found.placed.destination,
         link=found.placed.link,
         remote=dict(found.placed.remote),
+        extents_m=found.extents_m,
         at=found.at,
     )
 

@@ -14,7 +14,7 @@ from catalog3d.brief import Brief
 from catalog3d.errors import ProductError
 from catalog3d.library import MAX_MODEL_BYTES
 from catalog3d.prices import price_of
-from catalog3d.recovery import FoundAsset, FoundGeneration, Unrestored
+from catalog3d.recovery import FoundAsset, FoundGeneration, FoundPublication, Unrestored
 from catalog3d.stages.context import OpenCatalog
 
 # What the registry's columns take.
@@ -82,6 +82,7 @@ def prove(catalog: OpenCatalog, record: AssetRecord, approved: frozenset[str]) -
         created_at=record.created_at,
         generation=one.generation,
         decisions=tuple(_decisions(record)),
+        publications=tuple(FoundPublication(**dict(told)) for told in record.publications),
     )
     return one
 

@@ -9,10 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from catalog3d.adapters.registry.engine import write
+from catalog3d.adapters.registry.tables import Base
 from catalog3d.errors import ProductError, RunError, TransientError
 from catalog3d.product import Severity
 from catalog3d.publication import PublicationState
 from catalog3d.quality import Check, MeshReport
+from catalog3d.stages.recover import recover
 from catalog3d.status import Status
 from tests.catalogs import Shop
 from tests.publishing.shelves import Shelf, approve, next_version, publish, publishing_of, reject, run
@@ -234,6 +237,22 @@ def test_a_live_version_that_was_rejected_is_said_plainly_and_left(erp_shop: Sho
     said = publish(erp_shop, shelf)["A1", "erp"]
     assert (said.outcome, said.code, live(erp_shop)) == ("refused", "LIVE_REJECTED", [1])
     assert "--unpublish" in said.fix
+
+
+def test_a_lost_registry_knows_again_what_is_live_and_what_the_channel_calls_it(erp_shop: Shop) -> None:
+    shelf = Shelf()
+    publish(erp_shop, shelf)
+    next_version(erp_shop)
+    publish(erp_shop, shelf)
+    with write(erp_shop.catalog.registry.engine) as session:
+        for table in reversed(Base.metadata.sorted_tables):
+            session.execute(table.delete())
+    recover(erp_shop.catalog, erp_shop.sheet)
+    (found,) = [found for found in erp_shop.catalog.registry.publications.of("A1") if found.is_live]
+    assert (found.placed.version, found.placed.remote, found.extents_m) == (2, {"place": "A1-2"}, (0.5, 1.0, 0.25))
+    publish(erp_shop, shelf)
+    assert shelf.calls == ["publish A1 V1", "publish A1 V2"]
+    assert erp_shop.stands("A1").status is Status.PUBLISHED
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from catalog3d.asset import Asset
 from catalog3d.channels import Placed
 from catalog3d.ports import Clock
 from catalog3d.publication import Publication, PublicationState
+from catalog3d.recovery import FoundPublication
 
 _BEGUN = (PublicationState.PLACING, PublicationState.REMOVING, PublicationState.REFUSED)
 _STRIPES = 16
@@ -186,6 +187,46 @@ class PublicationRecord:
         session.execute(others.where(PublicationRow.state.in_(live)).values(state=instead.value, told=False, at=now))
         begun = others.where(PublicationRow.state == PublicationState.PLACING.value)
         session.execute(begun.values(state=PublicationState.REPLACED.value, at=now))
+
+
+def put_publication(session: Session, asset: AssetRow, found: FoundPublication) -> bool:
+    """Restore where an asset is live; False if the registry knows that another version came there later.
+
+    What follows from it is told by the next publication run.
+    """
+    there = session.scalars(
+        select(PublicationRow).where(
+            PublicationRow.catalog == asset.catalog,
+            PublicationRow.sku == asset.sku,
+            PublicationRow.channel == found.channel,
+            PublicationRow.state == PublicationState.LIVE.value,
+        )
+    ).first()
+    if there is not None and there.at >= found.at:
+        return False
+    if there is not None:  # two records say so: a kill came between them, and the later one holds
+        there.state = PublicationState.REPLACED.value
+        session.flush()
+    session.add(
+        PublicationRow(
+            catalog=asset.catalog,
+            asset_id=asset.id,
+            sku=asset.sku,
+            channel=found.channel,
+            version=asset.version,
+            sha256=asset.sha256,
+            destination=found.destination,
+            link=found.link,
+            remote=dict(found.remote),
+            extents_m=list(found.extents_m or ()),
+            state=PublicationState.LIVE.value,
+            previous_id=there.id if there is not None else None,
+            serial=1,
+            at=found.at,
+        )
+    )
+    session.flush()
+    return True
 
 
 def _publication(row: PublicationRow, asset: AssetRow) -> Publication:

@@ -10,6 +10,7 @@ from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
 from catalog3d.adapters.registry.engine import read, serialise, write
+from catalog3d.adapters.registry.publications import put_publication
 from catalog3d.adapters.registry.tables import AssetRow, DecisionRow, GenerationRow, ProductRow
 from catalog3d.adapters.registry.versions import asset_of, decision_of
 from catalog3d.asset import Approval, Decision, identity_of, version_in_force
@@ -102,12 +103,15 @@ class Rebuild:
             there.versions[found.sku, found.version, found.format] = row
             there.owners[found.file.lower()] = found.sku
         self._fill(row, found, ids.get(found.generation.identity) if found.generation else None)
-        if found.decisions:
+        if found.decisions or found.publications:
             session.flush()  # gives it its id
         rebuilt.restored["assets"] += 1
         for decision in found.decisions:
             session.add(self._decision_row(row, decision))
             rebuilt.restored["decisions"] += 1
+        for publication in found.publications:
+            if put_publication(session, row, publication):
+                rebuilt.restored["publications"] += 1
         return True
 
     def _fill(self, row: AssetRow, found: FoundAsset, generation_id: int | None) -> None:
