@@ -18,7 +18,8 @@ from prefect.states import Completed, Failed
 
 from catalog3d.adapters.wiring import new_run_id
 from catalog3d.errors import Catalog3DError, RunError
-from catalog3d.publishing import PublishWish, Step
+from catalog3d.publish_gates import PublishWish
+from catalog3d.publishing import Step
 from catalog3d.request import named_skus
 from catalog3d.stages.publish import AT_ONCE, Publishing, note_failure, preview, publish_wish
 from catalog3d.stages.publish_report import publish_markdown, publish_sentence
@@ -92,7 +93,10 @@ async def _carry_out(publishing: Publishing, run_id: str) -> None:
     for wave in publishing.waves:
         await asyncio.gather(*(_one(publishing, step, run_id, places) for step in wave))
     unlisted = await _lists(run_id, publishing, untold_channels(publishing))
-    await asyncio.to_thread(tell_everything, publishing, unlisted)
+    try:
+        await asyncio.to_thread(tell_everything, publishing, unlisted)
+    except Catalog3DError as error:
+        publishing.unwritten["records, index and sheet"] = error
 
 
 async def _one(publishing: Publishing, step: Step, run_id: str, places: asyncio.Semaphore) -> None:
@@ -114,5 +118,5 @@ async def _lists(run_id: str, publishing: Publishing, channels: Iterable[str]) -
             await write_lists(name, run_id)
         except Catalog3DError as error:
             unlisted.append(name)
-            publishing.note_unlisted(name, error)
+            publishing.unwritten[f"lists of {name}"] = error
     return unlisted

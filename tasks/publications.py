@@ -9,7 +9,7 @@ from pathlib import Path
 from catalog3d.adapters.publications import open_publishing
 from catalog3d.adapters.wiring import open_catalog
 from catalog3d.errors import RunError
-from catalog3d.publishing import PublishWish
+from catalog3d.publish_gates import PublishWish
 from catalog3d.stages.publish import Publishing
 
 ended_listeners: list[Callable[[Publishing], None]] = []

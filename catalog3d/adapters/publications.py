@@ -9,7 +9,7 @@ from pathlib import Path
 from catalog3d.adapters.channels.opening import open_channel
 from catalog3d.adapters.mesh_process import MeshInspector
 from catalog3d.channels import Channel
-from catalog3d.publishing import PublishWish
+from catalog3d.publish_gates import PublishWish
 from catalog3d.quality import MeshReport
 from catalog3d.stages.context import OpenCatalog
 from catalog3d.stages.publish import Publishing

@@ -23,7 +23,7 @@ from catalog3d.cli.run import announce
 from catalog3d.cli.running import run_to_its_end
 from catalog3d.errors import Catalog3DError, RunError
 from catalog3d.home import Home
-from catalog3d.publishing import PublishWish
+from catalog3d.publish_gates import PublishWish
 from catalog3d.request import named_skus
 from catalog3d.settings import prefect_api_url
 from catalog3d.stages.publish import Publishing, PublishLine, preview, publish_wish
@@ -143,8 +143,8 @@ def _show(publishing: Publishing, *, dry_run: bool, json_: bool) -> None:
     if publishing.report:
         out.print(publish_table(publishing.report))
     out.print(escape(publish_sentence(publishing)), soft_wrap=True)
-    for name, error in publishing.unlisted.items():
-        out.print(f"[red]The lists of {escape(name)} could not be written:[/] {escape(str(error))}", soft_wrap=True)
+    for what, error in publishing.unwritten.items():
+        out.print(f"[red]Not written: {escape(what)}:[/] {escape(str(error))}", soft_wrap=True)
     for note in publishing.notes:
         out.print(escape(note), style="yellow", soft_wrap=True)
     if dry_run:

@@ -13,7 +13,8 @@ from catalog3d.asset import Asset
 from catalog3d.channels import Channel, Item
 from catalog3d.errors import Catalog3DError, ProductError, RunError, TransientError
 from catalog3d.publication import Publication, PublicationState
-from catalog3d.publishing import Act, PublishWish, Step, profile_gate, standin_refusal
+from catalog3d.publish_gates import PublishWish, profile_gate, standin_refusal
+from catalog3d.publishing import Act, Step
 from catalog3d.quality import MeshReport
 from catalog3d.request import named_skus
 from catalog3d.stages.context import OpenCatalog
@@ -66,7 +67,7 @@ class Publishing:
         stopped: Channel -> why nothing more goes there in this run.
         lines: (SKU, channel) -> what became of it.
         notes: Sentences that a person should read.
-        unlisted: Channel -> why its lists could not be written.
+        unwritten: What could not be written -> why; the next run writes it.
     """
 
     catalog: OpenCatalog
@@ -77,7 +78,7 @@ class Publishing:
     stopped: dict[str, RunError] = field(default_factory=dict)
     lines: dict[tuple[str, str], PublishLine] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
-    unlisted: dict[str, Catalog3DError] = field(default_factory=dict)
+    unwritten: dict[str, Catalog3DError] = field(default_factory=dict)
     _channels: dict[str, Channel] = field(default_factory=dict)
     _steps: dict[tuple[str, str], Step] = field(init=False)
 
@@ -110,14 +111,10 @@ class Publishing:
             (after if rules[step.channel].links_from else first).append(step)
         return tuple(first), tuple(after)
 
-    def note_unlisted(self, channel: str, error: Catalog3DError) -> None:
-        """The lists of a channel could not be written."""
-        self.unlisted[channel] = error
-
     @property
     def is_refused(self) -> bool:
         """Whether anything was not done that was asked for."""
-        return bool(self.unlisted) or any(line.is_refusal for line in self.report)
+        return bool(self.unwritten) or any(line.is_refusal for line in self.report)
 
     @property
     def report(self) -> tuple[PublishLine, ...]:

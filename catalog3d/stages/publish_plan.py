@@ -10,7 +10,8 @@ from catalog3d.adapters.registry.catalog import Standing
 from catalog3d.asset import Asset, Choice
 from catalog3d.errors import RunError
 from catalog3d.publication import Publication
-from catalog3d.publishing import Act, Candidate, PublishWish, Step, Terms, plan_steps, selected
+from catalog3d.publish_gates import Candidate, PublishWish, Terms
+from catalog3d.publishing import Act, Step, plan_steps, selected
 from catalog3d.rules import Rules
 from catalog3d.stages.context import OpenCatalog
 from catalog3d.stages.resting import channels_of

@@ -19,8 +19,8 @@ def publish_sentence(publishing: Publishing) -> str:
     said = ", ".join(f"{count} {outcome}" for outcome, count in counts.items()) or "nothing to publish"
     if publishing.plan.waiting:
         said += f"; {plural(publishing.plan.waiting, 'SKU waits', 'SKUs wait')} to be approved"
-    if publishing.unlisted:
-        said += f"; the lists of {', '.join(publishing.unlisted)} could not be written"
+    if publishing.unwritten:
+        said += f"; {' and '.join(publishing.unwritten)} could not be written, the next run does"
     return f"{said[:1].upper()}{said[1:]}."
 
 
@@ -59,5 +59,5 @@ def publish_json(publishing: Publishing, *, dry_run: bool) -> dict[str, Any]:
 
 
 def _notes(publishing: Publishing) -> list[str]:
-    lost = [f"The lists of {name} could not be written: {error}" for name, error in publishing.unlisted.items()]
+    lost = [f"Not written: {what}: {error}" for what, error in publishing.unwritten.items()]
     return [*lost, *publishing.notes]

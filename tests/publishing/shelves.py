@@ -11,7 +11,7 @@ from catalog3d.adapters.channels.opening import open_channel
 from catalog3d.asset import Approval
 from catalog3d.channels import Channel, Item, Placed
 from catalog3d.errors import Catalog3DError
-from catalog3d.publishing import PublishWish
+from catalog3d.publish_gates import PublishWish
 from catalog3d.quality import MeshFacts, MeshReport
 from catalog3d.stages.decide import decide
 from catalog3d.stages.publish import Publishing, PublishLine, carry_out, note_failure
@@ -110,7 +110,7 @@ def run(publishing: Publishing) -> dict[tuple[str, str], PublishLine]:
             publishing.notes.extend(write_lists(publishing, name))
         except Catalog3DError as error:
             unlisted.append(name)
-            publishing.note_unlisted(name, error)
+            publishing.unwritten[f"lists of {name}"] = error
     tell_everything(publishing, unlisted)
     return {(line.sku, line.channel): line for line in publishing.report}
 

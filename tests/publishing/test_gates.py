@@ -14,7 +14,8 @@ from catalog3d.channel_rules import ChannelRules
 from catalog3d.mesh.profiles import PROFILES, limits_for
 from catalog3d.product import Severity
 from catalog3d.publication import PublicationState
-from catalog3d.publishing import Act, Candidate, PublishWish, Step, Terms, plan_steps, profile_gate, selected
+from catalog3d.publish_gates import Candidate, PublishWish, Terms, profile_gate
+from catalog3d.publishing import Act, Step, plan_steps, selected
 from catalog3d.quality import Check, MeshReport
 from catalog3d.rules import parse_rules
 from tests.products import NOW, a_publication, an_asset
