@@ -6,19 +6,37 @@ import csv
 import json
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
+from catalog3d.adapters.channels.storefront import Storefront
 from catalog3d.adapters.registry.engine import write
 from catalog3d.adapters.registry.tables import Base
+from catalog3d.channels import Item
 from catalog3d.errors import ProductError, RunError, TransientError
 from catalog3d.product import Severity
 from catalog3d.publication import PublicationState
 from catalog3d.quality import Check, MeshReport
 from catalog3d.stages.recover import recover
 from catalog3d.status import Status
-from tests.catalogs import Shop
-from tests.publishing.shelves import Shelf, approve, next_version, publish, publishing_of, reject, run
+from tests.catalogs import Shop, open_shop, with_key
+from tests.publishing.receiver import SECRET
+from tests.publishing.shelves import Shelf, approve, judged, next_version, publish, publishing_of, reject, run
+
+AN_ITEM = Item(
+    sku="A1",
+    name="Chair",
+    version=1,
+    format="GLB",
+    file="a.glb",
+    sha256="d" * 64,
+    size_bytes=9,
+    model=Path("unread.glb"),
+)
 
 
 class Killed(BaseException):
@@ -396,3 +414,65 @@ def test_what_the_team_took_back_is_not_published(erp_shop: Shop, change: Callab
         erp_shop.note()
     said = publish(erp_shop, Shelf())["A1", "erp"]
     assert (said.outcome, said.code) == ("refused", code)
+
+
+def test_a_concept_is_published_with_its_flag_only(erp_shop: Shop) -> None:
+    (record,) = erp_shop.catalog.library.records_of("A1")
+    concept = record.model_copy(update={"concept": True})
+    erp_shop.catalog.store.replace(concept.record_key, concept.to_json(), content_type="application/json")
+    shelf = Shelf()
+    assert publish(erp_shop, shelf)["A1", "erp"].code == "CONCEPT"
+    assert publish(erp_shop, shelf, concepts=True)["A1", "erp"].outcome == "published"
+
+
+def test_the_rules_may_ask_for_the_approval_of_the_owner(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with_key(monkeypatch)
+    rules = "channels: {erp: {kind: webhook, url: 'https://erp.example/'}}\n"
+    (tmp_path / "catalog.yaml").write_text(f"{rules}publish_needs_owner: true\nreview_owner: Mia\n")
+    with open_shop(tmp_path) as shop:
+        shop.write({"SKU": "A1", "Channel": "erp"})
+        shop.make("A1")
+        shelf = Shelf()
+        approve(shop, person="Ada")
+        refused = publish(shop, shelf)["A1", "erp"]
+        assert (refused.code, "Mia" in refused.fix) == ("NOT_BY_OWNER", True)
+        approve(shop, person="Mia")
+        assert publish(shop, shelf)["A1", "erp"].outcome == "published"
+
+
+def test_a_file_that_says_it_is_the_stand_ins_is_refused_whatever_the_record_says(erp_shop: Shop) -> None:
+    def standin(path: Path, profile: str) -> MeshReport:
+        report = judged(path, profile)
+        assert report.facts is not None
+        return replace(report, facts=replace(report.facts, standin=True))
+
+    shelf = Shelf()
+    said = publish(erp_shop, shelf, judge=standin)["A1", "erp"]
+    assert (said.outcome, said.code, shelf.calls) == ("refused", "STANDIN", [])
+
+
+@pytest.mark.parametrize(
+    ("rules", "goes"),
+    [
+        ({"kind": "storefront", "bucket": "shop", "base_url": "https://cdn.example"}, True),
+        ({"kind": "webhook", "url": "http://127.0.0.1:9/"}, True),
+        ({"kind": "webhook", "url": "https://erp.example/"}, False),
+        ({"kind": "webhook", "url": "https://erp.example/?to=//localhost"}, False),
+        ({"kind": "shopify", "shop": "example.myshopify.com"}, False),
+    ],
+)
+def test_nothing_of_a_rehearsal_leaves_this_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rules: dict[str, Any], goes: bool
+) -> None:
+    monkeypatch.setenv("CATALOG3D_CHANNELS__ERP__SECRET", SECRET)
+    (tmp_path / "catalog.yaml").write_text(yaml.safe_dump({"channels": {"erp": rules}}))
+    with open_shop(tmp_path) as shop:  # without a key: a rehearsal
+        publishing = publishing_of(shop)
+        if not goes:
+            with pytest.raises(RunError) as refused:
+                publishing.channel("erp")
+            assert refused.value.code == "REHEARSAL_CHANNEL"
+            return
+        channel = publishing.channel("erp")
+        if isinstance(channel, Storefront):
+            assert str(tmp_path / "rehearsal" / "published" / "erp") in channel.describe(AN_ITEM)

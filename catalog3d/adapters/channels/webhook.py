@@ -236,11 +236,12 @@ def _checked_url(url: str, name: str) -> httpx.URL:
 
 
 def _bounded(response: httpx.Response) -> bytes:
-    answer = b""
+    """The body of an answer; b"" if it is too long or too slow, since the status says already whether it was taken."""
+    answer, until = b"", time.monotonic() + TIMEOUT_S
     for chunk in response.iter_raw():
         answer += chunk
-        if len(answer) > MAX_ANSWER_BYTES:
-            return b""  # no answer of a receiver; whether it took the event stands in the status
+        if len(answer) > MAX_ANSWER_BYTES or time.monotonic() > until:
+            return b""
     return answer
 
 
