@@ -28,7 +28,7 @@ class IndexRow:
 
     Attributes:
         file_path: Library key of the model.
-        destinations: Channels.
+        destinations: Channels, or `channel: link` where it is live.
     """
 
     sku: str

@@ -156,6 +156,17 @@ class RecordedDecision(_Value):
         return replace(entry, places=entry.places[: entry.proven_places])
 
 
+class RecordedPublication(_Value):
+    """Where this version is live, and what the channel calls it: only that may ever be replaced or removed."""
+
+    channel: str
+    destination: str
+    link: str = ""
+    remote: dict[str, str] = Field(default_factory=dict)
+    extents_m: tuple[float, float, float] | None = None
+    at: AwareDatetime
+
+
 class AssetRecord(_Value):
     """One version of a SKU's model in one format, as the library keeps it.
 
@@ -164,6 +175,7 @@ class AssetRecord(_Value):
         key: Place of the model: always `asset_key(sku, file)`.
         approval: What people have decided.
         decisions: All that they decided, oldest first; empty in records that do not say.
+        publications: Where it is live.
         dimensions_m: Width, height and depth that the sheet declared: part of what makes it this version.
         destinations: Channels where it goes once it is approved.
         concept: Made from a sketch or a prompt, not from a photo.
@@ -193,6 +205,7 @@ class AssetRecord(_Value):
     profile: str = Field(default="", max_length=64)
     dimensions_m: tuple[float | None, float | None, float | None] | None = None
     decisions: tuple[RecordedDecision, ...] = ()
+    publications: tuple[RecordedPublication, ...] = ()
 
     @model_validator(mode="after")
     def _in_its_place(self) -> Self:
@@ -223,6 +236,12 @@ class AssetRecord(_Value):
         if (approval, told) == (self.approval, self.decisions):
             return self
         return self.model_copy(update={"approval": approval, "decisions": told, "updated_at": at})
+
+    def published(self, publications: tuple[RecordedPublication, ...], at: datetime) -> AssetRecord:
+        """The same asset with where it is live now."""
+        if publications == self.publications:
+            return self
+        return self.model_copy(update={"publications": publications, "updated_at": at})
 
     def to_json(self) -> bytes:
         """The stored form: indented UTF-8, the same bytes for the same record."""

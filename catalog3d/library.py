@@ -24,6 +24,7 @@ from catalog3d.asset_record import (
     MAX_RECORD_BYTES,
     AssetRecord,
     RecordedDecision,
+    RecordedPublication,
     asset_key,
     parse_record,
     raw_key,
@@ -140,6 +141,15 @@ class Library:
             self._store.delete(record.approved_key)
             self._write_record(decided)
         return decided
+
+    def set_publications(
+        self, record: AssetRecord, publications: tuple[RecordedPublication, ...], *, at: datetime
+    ) -> AssetRecord:
+        """Write where a version is live; returns the record in force."""
+        told = record.published(publications, at)
+        if told is not record:
+            self._write_record(told)
+        return told
 
     def write_index(self, rows: Iterable[IndexRow]) -> str:
         """Write `assets.csv` anew; returns its key."""

@@ -15,6 +15,7 @@ from catalog3d.brief import Brief
 from catalog3d.ledger import Generation, LedgerState, Outcome, may_try_again
 from catalog3d.prices import price_of
 from catalog3d.product import InvalidRow, Product
+from catalog3d.publication import Publication, is_published
 from catalog3d.quality import Verdict
 from catalog3d.request import RunRequest
 from catalog3d.retake import Retake
@@ -44,6 +45,7 @@ class Known:
         changed_at: Since when it stands there.
         ordered: Id of the generation that was last ordered for it.
         retake: The last time that another model was asked for, or one that is being priced.
+        publications: Of all its versions.
     """
 
     brief: Brief | None = None
@@ -58,6 +60,7 @@ class Known:
     changed_at: datetime | None = None
     ordered: int | None = None
     retake: Retake | None = None
+    publications: tuple[Publication, ...] = ()
 
     @property
     def retake_to_make(self) -> Retake | None:
@@ -214,7 +217,9 @@ def plan_product(product: Product, known: Known, terms: Terms) -> PlanItem:
 def _plan_with_model(ready: PlanItem, known: Known, asset: Asset, product: Product, terms: Terms) -> PlanItem:
     if _brief_changed(known):
         return _plan_changed(ready, known, terms)
-    rest = rest_of(known.in_force or asset, known.rejection, published=known.status is Status.PUBLISHED)
+    in_force = known.in_force or asset
+    published = is_published(in_force, product.channels, known.publications)
+    rest = rest_of(in_force, known.rejection, published=published)
     resting = replace(
         ready, do=False, status=rest.status, stage=Stage.UPDATE_STATUS, reason=rest.reason, message=rest.message
     )

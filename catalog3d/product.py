@@ -66,6 +66,7 @@ class Product:
         sku: As the sheet has it, trimmed; case and leading zeros kept.
         formats: Upper case, first is the base format; "GLB" if the sheet says nothing.
         channels: Where an approved asset goes; empty = library only.
+        handle: What a shop calls the product, "" if the sheet does not say.
         priority: Higher runs first; 0 if the sheet says nothing.
         action: The team's own `3D Action`: "", "hold" or "retake".
         row: The row as a person counts it in the spreadsheet (header = 1).
@@ -83,6 +84,7 @@ class Product:
     prompt: str = ""
     formats: tuple[str, ...] = ("GLB",)
     channels: tuple[str, ...] = ()
+    handle: str = ""
     owner: str = ""
     priority: int = 0
     action: str = ""

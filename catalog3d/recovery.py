@@ -13,7 +13,7 @@ from catalog3d.audit import Entry
 from catalog3d.brief import Brief
 from catalog3d.quality import Check
 
-KINDS = ("generations", "assets", "decisions", "products")
+KINDS = ("generations", "assets", "decisions", "publications", "products")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +49,18 @@ class FoundGeneration:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FoundPublication:
+    """Where a version was live when its record was last written."""
+
+    channel: str
+    destination: str
+    link: str
+    remote: Mapping[str, str]
+    extents_m: tuple[float, float, float] | None
+    at: datetime
+
+
+@dataclass(frozen=True, kw_only=True)
 class FoundAsset:
     """One version whose model lies in the library, verified.
 
@@ -59,6 +71,7 @@ class FoundAsset:
         decisions: What people decided about it, as far as the library says who they were; with the places in chains
             that their hashes prove.
         asked: The canonical brief that the sheet asked for, where it was made from another one or by hand.
+        publications: Where it is live.
     """
 
     sku: str
@@ -78,6 +91,7 @@ class FoundAsset:
     profile: str = ""
     decisions: tuple[Entry, ...] = ()
     asked: str = ""
+    publications: tuple[FoundPublication, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -126,7 +140,7 @@ class Rebuilt:
     """What came back, and what the registry had already.
 
     Attributes:
-        restored: Kind (generations, assets, decisions, products) -> how many.
+        restored: Kind (of `KINDS`) -> how many.
         known: The same of those that the registry had already; they were left alone.
         skus: SKU -> (status, its versions) after it, of the SKUs that something was restored for.
         differing: Where the registry says otherwise than the library; the registry was left as it is.

@@ -9,7 +9,9 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
 from pydantic_core import PydanticCustomError
 
+from catalog3d.channel_rules import BUILT_IN, KINDS, LIBRARY, ChannelRules, channel_fault
 from catalog3d.errors import RunError
+from catalog3d.mesh.profiles import limits_for
 from catalog3d.naming import check_rule
 from catalog3d.people import delegate_of, problem_of_delegates
 from catalog3d.status import Status
@@ -72,6 +74,8 @@ class Rules(_Section):
         regenerate_changed: Whether a changed photo or parameter may buy a new model by itself.
         retakes_per_sku: How often another model of the same photos may be asked for.
         categories: Tripo parameters that differ for a category (matched without case).
+        channels: Where approved models are published: the name that the sheet uses -> its kind and options.
+        publish_needs_owner: Whether only what its review owner has approved is published.
     """
 
     naming: str = "{sku}_{name}_V{version}_{format}"
@@ -86,6 +90,18 @@ class Rules(_Section):
     tripo: TripoRules = Field(default_factory=TripoRules)
     categories: dict[str, dict[str, Any]] = Field(default_factory=dict)
     nightly: NightlyRules = Field(default_factory=NightlyRules)
+    channels: dict[str, ChannelRules] = Field(default_factory=dict)
+    publish_needs_owner: bool = False
+
+    @property
+    def channels_in_force(self) -> dict[str, ChannelRules]:
+        """Every channel that something can be published to."""
+        return {**BUILT_IN, **self.channels}
+
+    @property
+    def channel_words(self) -> tuple[str, ...]:
+        """What a sheet may say for a channel."""
+        return (*dict.fromkeys((*KINDS, *self.channels)), LIBRARY)
 
     @field_validator("delegates")
     @classmethod
@@ -161,3 +177,7 @@ def _check_names(rules: Rules, where: str) -> None:
                 code="RULES_INVALID",
                 fix=f"Known fields: {', '.join(FIELDS)}.",
             )
+    for name, channel in rules.channels.items():
+        limits_for(channel.limits)
+        if fault := channel_fault(name, rules.channels):
+            raise RunError(f"{where}: channels.{name}: {fault}.", code="RULES_INVALID", fix="Correct that channel.")

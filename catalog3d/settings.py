@@ -111,6 +111,8 @@ class Settings(BaseSettings):
 
     Attributes:
         catalog: Its name in a registry that several catalogs share; "" = known by its library.
+        channels: Channel -> its secrets, such as CATALOG3D_CHANNELS__WEBHOOK__SECRET. All else about a channel
+            stands in the rules.
     """
 
     model_config = SettingsConfigDict(
@@ -124,6 +126,7 @@ class Settings(BaseSettings):
     budget: BudgetSettings = Field(default_factory=BudgetSettings)
     store: StoreSettings = Field(default_factory=StoreSettings)
     review: ReviewSettings = Field(default_factory=ReviewSettings)
+    channels: dict[str, dict[str, SecretStr]] = Field(default_factory=dict)
     rules: Path | None = None
     sheets_root: Path | None = None
     plain_tripo_key: SecretStr | None = Field(default=None, validation_alias=AliasChoices("TRIPO_API_KEY"))
@@ -133,6 +136,11 @@ class Settings(BaseSettings):
         """The key in force: ours before the one that Tripo's own tools read."""
         key = self.tripo.api_key or self.plain_tripo_key
         return key if key and key.get_secret_value().strip() else None
+
+    def channel_secret(self, channel: str, name: str) -> SecretStr | None:
+        """A secret of a channel, None where it is not set."""
+        found = self.channels.get(channel, {}).get(name)
+        return found if found and found.get_secret_value().strip() else None
 
     @property
     def generator_in_force(self) -> Literal["tripo", "standin"]:
@@ -180,6 +188,11 @@ def load_settings(home: Path | None = None) -> Settings:
             fix="Set CATALOG3D_TRIPO__API_KEY, or leave the generator on auto to rehearse with the stand-in.",
         )
     return settings
+
+
+def channel_variable(channel: str, name: str) -> str:
+    """The variable that sets a secret of a channel."""
+    return f"CATALOG3D_CHANNELS__{channel.upper()}__{name.upper()}"
 
 
 def given_home() -> Path | None:

@@ -9,8 +9,10 @@ from typing import Any
 
 from catalog3d.asset import Approval, Asset, asset_identity
 from catalog3d.brief import Brief, Picture, make_brief
+from catalog3d.channels import Placed
 from catalog3d.ledger import Generation, LedgerState, Outcome
 from catalog3d.product import Product, Slot, ViewSource
+from catalog3d.publication import Publication, PublicationState
 from catalog3d.rules import TripoRules
 
 NOW = datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
@@ -79,5 +81,26 @@ def an_asset(product: Product | None = None, **changes: Any) -> Asset:
         verdict="pass",
         checks=(),
         created_at=NOW,
+    )
+    return replace(made, **changes)
+
+
+def a_publication(asset: Asset | None = None, channel: str = "storefront", **changes: Any) -> Publication:
+    """A live one, of `an_asset` unless another is given."""
+    asset = asset or an_asset()
+    placed = Placed(channel=channel, sku=asset.sku, version=asset.version, sha256=asset.sha256, destination="there")
+    made = Publication(
+        id=asset.id,
+        asset_id=asset.id,
+        placed=placed,
+        state=PublicationState.LIVE,
+        previous_id=None,
+        extents_m=None,
+        size_bytes=asset.size_bytes,
+        format=asset.format,
+        told=True,
+        serial=1,
+        message="",
+        at=NOW,
     )
     return replace(made, **changes)

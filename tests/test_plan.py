@@ -17,7 +17,7 @@ from catalog3d.request import RunRequest
 from catalog3d.retake import Retake
 from catalog3d.selection import in_order
 from catalog3d.status import Stage, Status, next_action
-from tests.products import NOW, a_brief, a_generation, a_product, an_asset
+from tests.products import NOW, a_brief, a_generation, a_product, a_publication, an_asset
 
 PRICE = Decimal(30)
 
@@ -167,7 +167,8 @@ def test_a_retake_keeps_the_status_and_says_so() -> None:
     approved = finished(asset=an_asset(approval=Approval.APPROVED))
     item = plan_for(a_product(action="retake"), approved)
     assert (item.do, item.status, item.reason) == (False, Status.APPROVED, "RETAKE_ASKED")
-    published = plan_for(a_product(action="retake"), replace(approved, status=Status.PUBLISHED))
+    chair = a_product(action="retake", channels=("storefront",))
+    published = plan_for(chair, replace(approved, publications=(a_publication(),)))
     assert published.status is Status.PUBLISHED
 
 

@@ -76,6 +76,21 @@ tripo:
 #       texture_quality: detailed
 categories: {}
 
+# Where approved models are published: the name that the sheet's channel column uses, with its kind and options.
+# Kinds: storefront, webhook, shopify, woocommerce, akeneo. Secrets never stand here, but in the environment, such as
+# CATALOG3D_CHANNELS__ERP__SECRET. Without a word here there is a storefront in the folder published/storefront. For example:
+#   channels:
+#     storefront:
+#       kind: storefront
+#       base_url: https://cdn.example.com/3d
+#     erp:
+#       kind: webhook
+#       url: https://erp.example.com/models
+channels: {}
+
+# Whether only what its review owner has approved is published.
+publish_needs_owner: false
+
 # What the nightly run works on.
 nightly:
   # The sheet, and a folder with more photos; both seen from this folder.

@@ -13,6 +13,7 @@ from catalog3d.cli.doctor import doctor
 from catalog3d.cli.entry import main
 from catalog3d.cli.init import init
 from catalog3d.cli.inspect import inspect
+from catalog3d.cli.publish import publish
 from catalog3d.cli.recover import recover
 from catalog3d.cli.resolve import resolve
 from catalog3d.cli.retake import retake
@@ -34,7 +35,7 @@ app = typer.Typer(
 )
 
 for command in (
-    init, check, run, rerun, retake, add, status, approve, reject, resolve, inspect, sync, recover, audit, doctor,
+    init, check, run, rerun, retake, add, status, approve, reject, publish, resolve, inspect, sync, recover, audit, doctor,
     standin, up,
 ):  # fmt: skip
     app.command(command.__name__)(command)

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
 from catalog3d.adapters.registry.catalog import Standing
 from catalog3d.adapters.registry.lookups import Orphan
 from catalog3d.adapters.wiring import open_catalog
-from catalog3d.asset import Asset
+from catalog3d.asset import Approval, Asset
 from catalog3d.cli.errors import console, print_json, sentence_on_error
 from catalog3d.cli.run import announce
 from catalog3d.ledger import Generation
+from catalog3d.publication import Publication
 from catalog3d.retake import Retake
 from catalog3d.stages.context import OpenCatalog
 from catalog3d.status import needs_person as waits_for_somebody
 from catalog3d.status import next_action
+from catalog3d.wording import command_for
 
 
 def status(
@@ -56,6 +60,7 @@ def status(
                 soft_wrap=True,
                 style="yellow",
             )
+        _say_live_rejected(out, catalog, standings)
         for orphan in catalog.registry.lookups.orphans(catalog.realm):
             charged = "?" if orphan.credits is None else orphan.credits
             out.print(
@@ -137,6 +142,7 @@ def sku_json(catalog: OpenCatalog, standing: Standing) -> dict[str, Any]:
         ids = sorted({*ids, standing.generation_id})
     generations = {generation.id: generation for generation in catalog.registry.ledger.of_sku(ids)}
     decisions = record.decisions(standing.sku)
+    publications = catalog.registry.publications.of(standing.sku)
     return {
         "sku": standing.sku,
         "status": standing.status.value,
@@ -171,7 +177,7 @@ def sku_json(catalog: OpenCatalog, standing: Standing) -> dict[str, Any]:
                     for decision in decisions
                     if decision.version == asset.version
                 ],
-                "publications": [],
+                "publications": [_publication(found) for found in publications if found.asset_id == asset.id],
             }
             for asset in assets
         ],
@@ -192,6 +198,31 @@ def _retake(retake: Retake) -> dict[str, Any]:
         "open": retake.is_open,
         "waits_for_operator": retake.is_open and not retake.is_allowed,
     }
+
+
+def _publication(found: Publication) -> dict[str, Any]:
+    return {
+        "channel": found.channel,
+        "state": found.state.value,
+        "destination": found.placed.destination,
+        "link": found.placed.link,
+        "sha256": found.placed.sha256,
+        "message": found.message,
+        "at": found.at.isoformat(),
+    }
+
+
+def _say_live_rejected(out: Console, catalog: OpenCatalog, skus: Collection[str]) -> None:
+    """A shopper still sees what a person has rejected: that is said whatever else is shown."""
+    rejected = {asset.id for asset in catalog.registry.catalog.assets() if asset.approval is Approval.REJECTED}
+    for found in catalog.registry.publications.of():
+        if found.is_live and found.asset_id in rejected and found.sku in skus:
+            away = command_for("catalog3d publish --unpublish SKU", found.sku)
+            out.print(
+                f"[bold red]LIVE_REJECTED[/]  {escape(found.sku)} V{found.placed.version} is live at {found.channel}, and was "
+                f"rejected: `{escape(away)}` takes it away; approving another version and `catalog3d publish` replace it.",
+                soft_wrap=True,
+            )
 
 
 def _generation(generation: Generation | None) -> dict[str, Any] | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection
 
+from catalog3d.channel_rules import LIBRARY
 from catalog3d.intake.dialects import Dialect
 from catalog3d.intake.header_text import normalized
 from catalog3d.intake.headers import Columns
@@ -20,11 +21,9 @@ MAX_TEXT_CHARS = 1_000
 
 BASE_FORMAT = "GLB"
 OTHER_FORMATS = ("USDZ", "FBX", "OBJ", "STL", "3MF", "GLTF")
-CHANNELS = ("storefront", "shopify", "webhook", "folder", "woocommerce", "akeneo", "library")
 
 DESCRIBED = ("category", "material", "color")
 
-_NO_CHANNEL = "library"
 # Shopify writes it where a product has no options.
 _NO_OPTION = "default title"
 _WORDS = {field: frozenset(map(normalized, SYNONYMS[field])) for field in ("material", "color")}
@@ -95,11 +94,11 @@ def formats_of(text: str) -> tuple[tuple[str, ...], list[str], list[str]]:
     return (BASE_FORMAT, *later), later, unknown
 
 
-def channels_of(text: str) -> tuple[tuple[str, ...], list[str]]:
-    """Channels, and the words that are none; `library` alone means no channel."""
+def channels_of(text: str, known: Collection[str]) -> tuple[tuple[str, ...], list[str]]:
+    """Channels, and the words that are none of the known ones; `library` alone means no channel."""
     words = dict.fromkeys(word.strip().casefold() for word in re.split(r"[,;|/\n]+", text) if word.strip())
-    unknown = [word for word in words if word not in CHANNELS]
-    return tuple(word for word in words if word in CHANNELS and word != _NO_CHANNEL), unknown
+    unknown = [word for word in words if word not in known]
+    return tuple(word for word in words if word in known and word != LIBRARY), unknown
 
 
 def priority_of(text: str) -> int | None:

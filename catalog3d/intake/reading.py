@@ -55,6 +55,7 @@ def interpret(table: Table, rules: Rules, files: FileIndex) -> SheetReading:
         described=said,
         colors=_colors(folded.rows, columns, dialect),
         surplus={row.number: " ".join(row.surplus) for row in table.rows if row.surplus},
+        channel_words=rules.channel_words,
         problems=problems,
     )
     results = [reader.read(row, sku) for row, sku in numbered]

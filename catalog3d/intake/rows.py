@@ -36,6 +36,7 @@ class RowReader:
         described: Fields that the sheet speaks of: blank ones are said. Of the others that is said once.
         colors: Row number -> color of the products that have variants.
         surplus: Row number -> what stands beyond the last header: the row's values may be shifted.
+        channel_words: What a row may say for a channel.
     """
 
     columns: Columns
@@ -45,6 +46,7 @@ class RowReader:
     described: Collection[str]
     colors: Mapping[int, str]
     surplus: Mapping[int, str]
+    channel_words: Sequence[str]
     problems: ProblemList
     _row: FoldedRow = field(init=False)
     _sku: str = field(init=False)
@@ -77,6 +79,7 @@ class RowReader:
             prompt=made_from.prompt,
             formats=formats,
             channels=channels,
+            handle=one_line(row.get("handle"), fields.MAX_TEXT_CHARS),
             owner=one_line(row.get("owner"), fields.MAX_TEXT_CHARS),
             priority=priority,
             action=action,
@@ -179,9 +182,9 @@ class RowReader:
 
     def _channels(self) -> tuple[str, ...]:
         text = self._row.get("channel")
-        channels, unknown = fields.channels_of(text)
+        channels, unknown = fields.channels_of(text, self.channel_words)
         if unknown:
-            known = ", ".join(fields.CHANNELS)
+            known = ", ".join(self.channel_words)
             message = f"The channel {shortened(', '.join(unknown))} is not known. Known channels: {known}."
             self._say("CHANNEL_UNKNOWN", "channel", message, value=text)
         return channels

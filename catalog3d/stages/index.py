@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from weakref import WeakKeyDictionary
 
@@ -9,6 +10,7 @@ from catalog3d.adapters.registry.catalog import CatalogRecord
 from catalog3d.asset import Asset
 from catalog3d.asset_index import IndexRow
 from catalog3d.stages.context import OpenCatalog
+from catalog3d.stages.resting import channels_of
 
 _covered: WeakKeyDictionary[CatalogRecord, int] = WeakKeyDictionary()
 """Catalog -> the last decision that the list knows which was written last from here."""
@@ -36,15 +38,21 @@ def index_decisions(catalog: OpenCatalog) -> None:
 
 
 def _rows(catalog: OpenCatalog) -> Iterator[IndexRow]:
+    """Every stored version; its destination is where it is live, else the channels that the sheet names."""
     standings = catalog.registry.catalog.standings()
+    live: dict[int, list[str]] = defaultdict(list)
+    for publication in catalog.registry.publications.of():
+        if publication.is_live:
+            placed = publication.placed
+            live[publication.asset_id].append(f"{placed.channel}: {placed.link or placed.destination}")
     for asset in catalog.registry.catalog.assets():
         if asset.stored:
             standing = standings.get(asset.sku)
-            channels = tuple(standing.fields.get("channels", ())) if standing else ()
-            yield _row(asset, standing.name if standing else "", channels)
+            there = tuple(live[asset.id]) or channels_of(standing)
+            yield _row(asset, standing.name if standing else "", there)
 
 
-def _row(asset: Asset, name: str, channels: tuple[str, ...]) -> IndexRow:
+def _row(asset: Asset, name: str, destinations: tuple[str, ...]) -> IndexRow:
     return IndexRow(
         sku=asset.sku,
         name=name,
@@ -52,7 +60,7 @@ def _row(asset: Asset, name: str, channels: tuple[str, ...]) -> IndexRow:
         format=asset.format,
         approval=asset.approval,
         file_path=asset.key,
-        destinations=channels,
+        destinations=destinations,
         sha256=asset.sha256,
         size_bytes=asset.size_bytes,
         updated_at=asset.created_at,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from decimal import Decimal
@@ -20,6 +20,7 @@ from catalog3d.funds import Fit, waits
 from catalog3d.ledger import Generation
 from catalog3d.plan import Known, Plan, PlanItem, Terms, plan_invalid, plan_product
 from catalog3d.product import Product, SheetReading
+from catalog3d.publication import Publication
 from catalog3d.request import RunRequest
 from catalog3d.selection import in_order
 from catalog3d.stages.context import OpenCatalog
@@ -224,6 +225,9 @@ def _known(
     rejections = record.rejections()
     made_by = {asset.generation_id for asset in newest.values() if asset.generation_id is not None}
     generations = {generation.id: generation for generation in catalog.registry.ledger.of_sku(sorted(made_by))}
+    publications: dict[str, list[Publication]] = defaultdict(list)
+    for publication in catalog.registry.publications.of():
+        publications[publication.sku].append(publication)
     known = {}
     for sku in {*looks, *standings}:
         brief = looks[sku].brief if sku in looks else None
@@ -241,6 +245,7 @@ def _known(
             stage=standing.stage if standing else "",
             changed_at=standing.updated_at if standing else None,
             ordered=standing.generation_id if standing else None,
+            publications=tuple(publications[sku]),
         )
     return known
 
@@ -265,6 +270,7 @@ def fields_of(product: Product) -> dict[str, Any]:
         "views": [{"slot": view.slot.value, "location": view.location.partition("?")[0]} for view in product.views],
         "formats": list(product.formats),
         "channels": list(product.channels),
+        "handle": product.handle,
         "owner": product.owner,
         "priority": product.priority,
         "action": product.action,

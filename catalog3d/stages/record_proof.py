@@ -15,7 +15,7 @@ from catalog3d.brief import Brief
 from catalog3d.errors import ProductError
 from catalog3d.library import MAX_MODEL_BYTES
 from catalog3d.prices import price_of
-from catalog3d.recovery import FoundAsset, FoundGeneration, Unrestored
+from catalog3d.recovery import FoundAsset, FoundGeneration, FoundPublication, Unrestored
 from catalog3d.stages.context import OpenCatalog
 
 # What the registry's columns take.
@@ -85,6 +85,7 @@ def prove(catalog: OpenCatalog, record: AssetRecord, approved: frozenset[str]) -
         profile=record.profile,
         decisions=tuple(_decisions(one)),
         asked=_asked(record.provenance),
+        publications=tuple(FoundPublication(**dict(told)) for told in record.publications),
     )
     return one
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from catalog3d.adapters.registry.catalog import Standing
 from catalog3d.plan import Rest, rest_of
+from catalog3d.publication import is_published
 from catalog3d.stages.context import OpenCatalog
-from catalog3d.status import Status
 
 
 def resting(catalog: OpenCatalog, sku: str) -> Rest | None:
@@ -16,6 +17,10 @@ def resting(catalog: OpenCatalog, sku: str) -> Rest | None:
     asset = record.assets_in_force(sku).get(sku)
     if asset is None:
         return None
-    standing = record.standing(sku)
-    published = standing is not None and standing.status is Status.PUBLISHED
+    published = is_published(asset, channels_of(record.standing(sku)), catalog.registry.publications.of(sku))
     return rest_of(asset, record.rejections(sku).get(asset.id), published=published)
+
+
+def channels_of(standing: Standing | None) -> tuple[str, ...]:
+    """The channels that the sheet named for a SKU when it was last read."""
+    return tuple(standing.fields.get("channels") or ()) if standing is not None else ()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import defaultdict
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -19,6 +20,7 @@ from catalog3d.adapters.sheet_writeback import (
 )
 from catalog3d.asset import Asset
 from catalog3d.errors import Catalog3DError
+from catalog3d.publication import Publication
 from catalog3d.sheet_columns import STATUS_COLUMN, sheet_values
 from catalog3d.stages.context import OpenCatalog, RunContext
 
@@ -88,17 +90,23 @@ def _rows(catalog: OpenCatalog, sheet: Path, skus: set[str] | None) -> list[RowR
     standings = catalog.registry.catalog.standings()
     in_force = catalog.registry.catalog.assets_in_force()
     wanted = {sku for sku, item in standings.items() if item.sheet == str(sheet)} if skus is None else skus
-    return [_row(catalog, standings[sku], in_force.get(sku)) for sku in sorted(wanted & standings.keys())]
+    live: dict[str, list[Publication]] = defaultdict(list)
+    for publication in catalog.registry.publications.of():
+        if publication.is_live:
+            live[publication.sku].append(publication)
+    return [_row(catalog, standings[sku], in_force.get(sku), live[sku]) for sku in sorted(wanted & standings.keys())]
 
 
-def _row(catalog: OpenCatalog, standing: Standing, asset: Asset | None) -> RowResult:
+def _row(catalog: OpenCatalog, standing: Standing, asset: Asset | None, live: list[Publication]) -> RowResult:
+    links = [publication.placed.link for publication in live if publication.placed.link]
+    stored = catalog.store.location(asset.key) if asset and asset.key else ""
     values = sheet_values(
         catalog.rules,
         status=standing.status,
         message=standing.message,
         asset=asset,
-        link=catalog.store.location(asset.key) if asset and asset.key else "",
-        live_version=None,
+        link=links[0] if links else stored,
+        live_version=max((publication.placed.version for publication in live), default=None),
         updated_at=standing.updated_at,
     )
     return RowResult(sku=standing.sku, values=values)

@@ -146,7 +146,7 @@ def test_everything_comes_back_as_it_was(full: Shop) -> None:
     done, after = recovered(full.folder)
     assert codes(done) == []
     assert after == before
-    assert done.rebuilt.restored == {"generations": 5, "assets": 6, "decisions": 2, "products": 8}
+    assert done.rebuilt.restored == {"generations": 5, "assets": 6, "decisions": 2, "publications": 0, "products": 8}
 
 
 def test_after_it_a_run_buys_only_what_never_had_a_model(full: Shop) -> None:

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from catalog3d.adapters.registry.chain import append
 from catalog3d.adapters.registry.decisions import last_rejection
 from catalog3d.adapters.registry.engine import read, serialise, write
+from catalog3d.adapters.registry.publications import put_publication
 from catalog3d.adapters.registry.tables import AssetRow, DecisionRow, GenerationRow, ProductRow
 from catalog3d.adapters.registry.versions import asset_of
 from catalog3d.asset import Approval, Decision, identity_of, version_in_force
@@ -106,6 +107,11 @@ class Rebuild:
             there.owners[found.file.lower()] = found.sku
         self._fill(row, found, ids.get(found.generation.identity) if found.generation else None)
         rebuilt.restored["assets"] += 1
+        if found.publications:
+            session.flush()  # gives it its id
+        for publication in found.publications:
+            if put_publication(session, row, publication):
+                rebuilt.restored["publications"] += 1
         return True
 
     def _fill(self, row: AssetRow, found: FoundAsset, generation_id: int | None) -> None:

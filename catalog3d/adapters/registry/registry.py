@@ -10,6 +10,7 @@ from catalog3d.adapters.registry.catalog import CatalogRecord, PixelDigestRecord
 from catalog3d.adapters.registry.engine import open_engine, sqlite_url
 from catalog3d.adapters.registry.ledger import Ledger
 from catalog3d.adapters.registry.lookups import LookupRecord
+from catalog3d.adapters.registry.publications import PublicationRecord
 from catalog3d.adapters.registry.rebuild import Rebuild
 from catalog3d.adapters.registry.retakes import RetakeRecord
 from catalog3d.adapters.registry.runs import RunRecord
@@ -31,6 +32,7 @@ class Registry:
     lookups: LookupRecord
     rebuild: Rebuild
     users: UserRecord
+    publications: PublicationRecord
 
     def close(self) -> None:
         self.users.close()
@@ -57,4 +59,5 @@ def open_registry(home: Home, url: str, clock: Clock, catalog: str = "") -> Regi
         lookups=LookupRecord(engine, clock),
         rebuild=Rebuild(engine, catalog, clock),
         users=UserRecord(engine if is_shared else Home(root=home.root, catalog="live").registry_file, clock),
+        publications=PublicationRecord(engine, catalog, clock),
     )

@@ -130,7 +130,7 @@ class GenerationRow(Base):
 
 
 class OrphanRow(Base):
-    """A paid task that is surely ours and that no generation holds: found in the account, listed for a person."""
+    """A paid task that is surely ours and that no generation holds: found in the account, told for a person."""
 
     __tablename__ = "orphans"
     realm: Mapped[str] = mapped_column(String(80), primary_key=True)
@@ -251,16 +251,37 @@ class RetakeRow(Base):
 
 
 class PublicationRow(Base):
-    """One approved asset at one channel."""
+    """One approved asset at one channel; at most one version of a SKU is live at a channel."""
 
     __tablename__ = "publications"
+    __table_args__ = (
+        UniqueConstraint("asset_id", "channel", name="uq_publication"),
+        Index(
+            "uq_publication_live",
+            "catalog",
+            "sku",
+            "channel",
+            unique=True,
+            sqlite_where=text("state = 'live'"),
+            postgresql_where=text("state = 'live'"),
+        ),
+    )
     id: Mapped[int] = mapped_column(primary_key=True)
     catalog: Mapped[str] = mapped_column(String(64))
     asset_id: Mapped[int] = mapped_column(ForeignKey("assets.id"), index=True)
     sku: Mapped[str] = mapped_column(String(100), index=True)
     channel: Mapped[str] = mapped_column(String(32))
+    version: Mapped[int]
+    sha256: Mapped[str] = mapped_column(String(64))
     destination: Mapped[str] = mapped_column(Text, default="")
+    link: Mapped[str] = mapped_column(Text, default="")
+    remote: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    extents_m: Mapped[list[Any]] = mapped_column(default=list)
     state: Mapped[str] = mapped_column(String(16))
+    previous_id: Mapped[int | None] = mapped_column(ForeignKey("publications.id"))
+    told: Mapped[bool] = mapped_column(default=False)
+    serial: Mapped[int] = mapped_column(default=0)
+    message: Mapped[str] = mapped_column(Text, default="")
     at: Mapped[datetime]
 
 

@@ -12,7 +12,7 @@ from catalog3d.diagnosis.findings import Finding, fine, problem, warning
 from catalog3d.stages.doctor.site import Site
 from catalog3d.wording import plural
 
-DEPLOYMENTS = frozenset({"catalog-run", "catalog-nightly", "rerun-failed"})
+DEPLOYMENTS = frozenset({"catalog-run", "catalog-nightly", "publish", "rerun-failed"})
 """As in prefect.yaml; a test compares them."""
 UP = "`catalog3d up` starts a server, a worker and the deployments together."
 

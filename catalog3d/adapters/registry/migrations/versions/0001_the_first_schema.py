@@ -289,18 +289,39 @@ def upgrade() -> None:
         sa.Column("asset_id", sa.Integer(), nullable=False),
         sa.Column("sku", sa.String(length=100), nullable=False),
         sa.Column("channel", sa.String(length=32), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("sha256", sa.String(length=64), nullable=False),
         sa.Column("destination", sa.Text(), nullable=False),
+        sa.Column("link", sa.Text(), nullable=False),
+        sa.Column("remote", sa.JSON(), nullable=False),
+        sa.Column("extents_m", sa.JSON(), nullable=False),
         sa.Column("state", sa.String(length=16), nullable=False),
+        sa.Column("previous_id", sa.Integer(), nullable=True),
+        sa.Column("told", sa.Boolean(), nullable=False),
+        sa.Column("serial", sa.Integer(), nullable=False),
+        sa.Column("message", sa.Text(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
             ["asset_id"],
             ["assets.id"],
         ),
+        sa.ForeignKeyConstraint(
+            ["previous_id"],
+            ["publications.id"],
+        ),
         sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("asset_id", "channel", name="uq_publication"),
     )
     with op.batch_alter_table("publications", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_publications_asset_id"), ["asset_id"], unique=False)
         batch_op.create_index(batch_op.f("ix_publications_sku"), ["sku"], unique=False)
+        batch_op.create_index(
+            "uq_publication_live",
+            ["catalog", "sku", "channel"],
+            unique=True,
+            sqlite_where=sa.text("state = 'live'"),
+            postgresql_where=sa.text("state = 'live'"),
+        )
 
     op.create_table(
         "run_skus",
@@ -343,6 +364,11 @@ def downgrade() -> None:
 
     op.drop_table("retakes")
     with op.batch_alter_table("publications", schema=None) as batch_op:
+        batch_op.drop_index(
+            "uq_publication_live",
+            sqlite_where=sa.text("state = 'live'"),
+            postgresql_where=sa.text("state = 'live'"),
+        )
         batch_op.drop_index(batch_op.f("ix_publications_sku"))
         batch_op.drop_index(batch_op.f("ix_publications_asset_id"))
 

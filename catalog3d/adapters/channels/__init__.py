@@ -1,0 +1,1 @@
+"""Channels of publication, each behind the port `catalog3d.channels.Channel`."""
