@@ -16,7 +16,7 @@ from catalog3d.cli.app import app
 
 ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("catalog3d", "tasks", "flows")
-OUTSIDE = ("adapters", "stages", "cli", "standin")
+OUTSIDE = ("adapters", "stages", "cli", "standin", "review")
 """Parts of catalog3d that touch the world, or bring it together; the rest is the domain."""
 
 

@@ -14,6 +14,7 @@ from catalog3d.cli.inspect import inspect
 from catalog3d.cli.recover import recover
 from catalog3d.cli.resolve import resolve
 from catalog3d.cli.retake import retake
+from catalog3d.cli.review import review
 from catalog3d.cli.run import rerun, run
 from catalog3d.cli.standin import standin
 from catalog3d.cli.status import status
@@ -31,7 +32,7 @@ app = typer.Typer(
 )
 
 for command in (
-    init, check, run, rerun, retake, status, approve, reject, resolve, inspect, sync, recover, doctor, standin, up,
+    init, check, run, rerun, retake, status, review, approve, reject, resolve, inspect, sync, recover, doctor, standin, up,
 ):  # fmt: skip
     app.command(command.__name__)(command)
 

@@ -1,0 +1,1 @@
+"""The review page: people look at models beside their photos, and decide."""
