@@ -142,6 +142,9 @@ all("[data-shows]").forEach((link) => link.addEventListener("click", (event) => 
   event.preventDefault();
   photo.src = link.dataset.shows;
   photo.parentElement.href = link.href;
+  const caption = one("[data-caption]");
+  caption.dataset.usual ??= caption.textContent;
+  caption.textContent = link.dataset.called ?? caption.dataset.usual;
   all("[data-shows]").forEach((other) => other.toggleAttribute("aria-current", other === link));
   const camera = { front: "f", left: "l", back: "b" }[link.dataset.slot];
   if (camera) one(`.tools [data-key="${camera}"]`)?.click();
@@ -151,7 +154,7 @@ all("[data-orbit]").forEach((button) => button.addEventListener("click", () => {
   viewer.cameraTarget = "auto auto auto";
   viewer.fieldOfView = "auto";
   viewer.cameraOrbit = button.dataset.orbit;
-  viewer.resetTurntableRotation?.(0);
+  viewer.jumpCameraToGoal?.();
 }));
 
 const turner = one("[data-turner]");
