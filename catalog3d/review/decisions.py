@@ -47,6 +47,10 @@ class RetakePrice:
     credits: Decimal
     why: str
 
+    @property
+    def sentence(self) -> str:
+        return f"{self.why[:1].upper()}{self.why[1:]}."
+
 
 def decide_asset(catalog: OpenCatalog, asset: Asset, verdict: Verdict) -> Decided:
     """Decide about an asset, unless somebody else did since this person looked.
