@@ -21,7 +21,5 @@ def gallery(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gallery
 
 @pytest.fixture
 def visitor(gallery: Gallery) -> Iterator[Visitor]:
-    with served(gallery) as url:
-        visiting = Visitor(url)
+    with served(gallery) as url, Visitor(url) as visiting:
         yield visiting
-        visiting.http.close()

@@ -286,8 +286,7 @@ def test_what_a_sheet_says_cannot_become_markup(gallery: Gallery, visitor: Visit
 
 def test_two_pages_of_one_catalog_agree(gallery: Gallery) -> None:
     asset = gallery.make("A1")
-    with served(gallery) as one, served(gallery) as two:
-        here, there = Visitor(one), Visitor(two)
+    with served(gallery) as one, served(gallery) as two, Visitor(one) as here, Visitor(two) as there:
         pages = [visitor.open(f"/assets/{asset.id}") for visitor in (here, there)]
         codes = [
             visitor.decide(asset, "approved", page).status_code
