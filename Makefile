@@ -6,12 +6,13 @@ RUN := $(VENV)/.installed-run
 DEV := $(VENV)/.installed-dev
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check
 
-.PHONY: help demo test lint lock photos clean
+.PHONY: help demo test lint lock viewer photos clean
 help:
 	@echo "make demo    run the sample catalog with the free local stand-in"
 	@echo "make test    run all tests"
 	@echo "make lint    format, lint and type checks"
 	@echo "make lock    lock the newest versions that resolve (needs uv)"
+	@echo "make viewer  fetch the interactive viewer of the review page (needs Node.js)"
 	@echo "make photos  render the sample catalog's photos and sheets anew"
 	@echo "make clean   remove .venv and demo"
 
@@ -45,6 +46,9 @@ lock:
 		--generate-hashes --no-header --no-annotate -o requirements/dev.txt
 	uv pip compile -q pyproject.toml requirements/build.in -c requirements/dev.txt --universal --python-version 3.11 \
 		--generate-hashes --no-header --no-annotate -o requirements/run.txt
+
+viewer: $(RUN)
+	$(VENV)/bin/python -m catalog3d.review.viewer_setup
 
 photos: $(DEV)
 	$(VENV)/bin/python examples/render_photos.py

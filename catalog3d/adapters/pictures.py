@@ -209,6 +209,12 @@ class PictureShelf:
                 part.unlink(missing_ok=True)
 
 
+def prepared_file(cache: Path, pixels_sha256: str) -> Path | None:
+    """The picture with these pixels as it was sent to the provider; None if the cache below `cache` has lost it."""
+    files = (cache / "prepared" / f"{pixels_sha256}{suffix}" for suffix in _SUFFIXES.values())
+    return next((file for file in files if file.is_file()), None)
+
+
 class _Stripes:
     """Locks by key, a bounded number of them: one picture is worked on once, however many products share it."""
 

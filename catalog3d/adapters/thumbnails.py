@@ -12,6 +12,8 @@ from pathlib import Path
 
 from PIL import Image, ImageOps
 
+from catalog3d.errors import ProductError
+
 SIDE_PX = 360
 JPEG_QUALITY = 84
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
@@ -86,12 +88,31 @@ class Thumbnails:
             raise
 
 
+def small_jpeg(source: Path, side_px: int) -> bytes:
+    """A picture file as a JPEG of at most `side_px`, whatever it was before.
+
+    Raises:
+        ProductError: PHOTO_MISSING, PHOTO_TOO_LARGE, PHOTO_UNREADABLE.
+    """
+    try:
+        small = _shrink(source, side_px)
+    except FileNotFoundError as exc:
+        raise ProductError(f"There is no picture {source.name}.", code="PHOTO_MISSING") from exc
+    except _TooLargeError as exc:
+        raise ProductError(f"The picture {source.name} is too large to show.", code="PHOTO_TOO_LARGE") from exc
+    except Exception as exc:  # decoders raise anything on damaged files
+        raise ProductError(f"The picture {source.name} cannot be opened.", code="PHOTO_UNREADABLE") from exc
+    content = io.BytesIO()
+    small.save(content, "JPEG", quality=JPEG_QUALITY, optimize=True)
+    return content.getvalue()
+
+
 class _TooLargeError(Exception):
     pass
 
 
-def _shrink(source: Path) -> Image.Image:
-    """The picture upright, at most SIDE_PX on its longer side, on white, without any metadata."""
+def _shrink(source: Path, side_px: int = SIDE_PX) -> Image.Image:
+    """The picture upright, at most `side_px` on its longer side, on white, without any metadata."""
     if not source.exists():
         raise FileNotFoundError(source)
     if not source.is_file():  # opening a pipe would wait for ever
@@ -103,9 +124,9 @@ def _shrink(source: Path) -> Image.Image:
         with Image.open(source, formats=FORMATS) as picture:
             if picture.width * picture.height > MAX_PIXELS:
                 raise _TooLargeError
-            picture.draft("RGB", (2 * SIDE_PX, 2 * SIDE_PX))
+            picture.draft("RGB", (2 * side_px, 2 * side_px))
             small = _eight_bit(picture)
-            small.thumbnail((SIDE_PX, SIDE_PX), Image.Resampling.LANCZOS, reducing_gap=2.0)
+            small.thumbnail((side_px, side_px), Image.Resampling.LANCZOS, reducing_gap=2.0)
             return _on_white(ImageOps.exif_transpose(small))
 
 

@@ -17,6 +17,7 @@ from catalog3d.cli.publish import publish
 from catalog3d.cli.recover import recover
 from catalog3d.cli.resolve import resolve
 from catalog3d.cli.retake import retake
+from catalog3d.cli.review import review
 from catalog3d.cli.run import rerun, run
 from catalog3d.cli.standin import standin
 from catalog3d.cli.status import status
@@ -35,8 +36,8 @@ app = typer.Typer(
 )
 
 for command in (
-    init, check, run, rerun, retake, add, status, approve, reject, publish, resolve, inspect, sync, recover, audit, doctor,
-    standin, up,
+    init, check, run, rerun, retake, add, status, review, approve, reject, publish, resolve, inspect, sync, recover, audit,
+    doctor, standin, up,
 ):  # fmt: skip
     app.command(command.__name__)(command)
 app.add_typer(user)

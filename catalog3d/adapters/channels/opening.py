@@ -12,6 +12,7 @@ from catalog3d.adapters.channels.storefront import Storefront
 from catalog3d.adapters.channels.webhook import LOOPBACK, Webhook, secret_bytes
 from catalog3d.adapters.registry.registry import Registry
 from catalog3d.adapters.s3_connection import S3Account
+from catalog3d.adapters.shopify import open_shopify
 from catalog3d.adapters.store_local import LocalStore
 from catalog3d.adapters.store_minio import MinioStore
 from catalog3d.channel_rules import (
@@ -61,10 +62,12 @@ def open_channel(
                 name=name, rules=rules, store=LocalStore(_folder(name, rules.root, home)), link_of=link_of
             )
         case ShopifyRules():
-            raise RunError(
-                f"This installation has no adapter for {name} (shopify).",
-                code="CHANNEL_NOT_SET_UP",
-                fix="Publish to a storefront, or take the channel out of the rules.",
+            return open_shopify(
+                name,
+                shop=rules.shop,
+                options=rules.options,
+                secret_of=lambda what: settings.channel_secret(name, what),
+                variable_of=lambda what: channel_variable(name, what),
             )
 
 

@@ -21,9 +21,14 @@ from catalog3d.ports import Clock
 
 @dataclass(frozen=True, kw_only=True)
 class Registry:
-    """Everything that is recorded about one catalog."""
+    """Everything that is recorded about one catalog.
+
+    Attributes:
+        name: The catalog's in this database, which several may share.
+    """
 
     engine: Engine
+    name: str
     ledger: Ledger
     catalog: CatalogRecord
     retakes: RetakeRecord
@@ -51,6 +56,7 @@ def open_registry(home: Home, url: str, clock: Clock, catalog: str = "") -> Regi
     engine = open_engine(url or sqlite_url(home.registry_file))
     return Registry(
         engine=engine,
+        name=catalog,
         ledger=Ledger(engine, clock),
         catalog=CatalogRecord(engine, catalog, clock),
         retakes=RetakeRecord(engine, catalog, clock),
