@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -23,11 +23,15 @@ class Approval(StrEnum):
 
 
 class Choice(StrEnum):
-    """What a person can decide about an asset. A retake asks for another model and leaves the approval as it is."""
+    """What a person can decide about an asset.
+
+    A retake asks for another model and leaves the approval as it is. `undone` takes the decision before it back.
+    """
 
     APPROVED = Approval.APPROVED.value
     REJECTED = Approval.REJECTED.value
     RETAKE = "retake"
+    UNDONE = "undone"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +42,9 @@ class Asset:
         identity: What makes it this version: generation, name and dimensions.
         key: Its place in the library, "" until it is stored.
         verdict: pass, warn or fail of its mesh report.
+        profile: The quality profile of that report, "" where it is not known.
+        revision: Grows with everything that people decide about it, and with an approval that supersedes it: what
+            somebody looked at, when a decision comes.
     """
 
     id: int
@@ -56,11 +63,17 @@ class Asset:
     verdict: str
     checks: tuple[Check, ...]
     created_at: datetime
+    profile: str = ""
+    revision: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
 class Decision:
-    """What a named person decided about one asset."""
+    """What a named person decided about one asset.
+
+    Attributes:
+        checklist: `CHECKLIST` code -> yes, no, or None for no answer.
+    """
 
     sku: str
     version: int
@@ -70,7 +83,18 @@ class Decision:
     note: str
     asset_sha256: str
     at: datetime
+    checklist: Mapping[str, bool | None] = field(default_factory=dict)
 
+
+CHECKLIST = {
+    "matches_photo": "Does the model match the product photo?",
+    "proportions": "Are the proportions right?",
+    "material_color": "Are material and color right?",
+    "format": "Is it in the right format?",
+    "file_size": "Is the file small enough?",
+    "another_version": "Does it need another version?",
+}
+"""The questions of a review, by their codes: to all but the last one, yes is good."""
 
 REJECT_REASONS = {
     "WRONG_SHAPE": "The shape does not match the photo.",
@@ -109,6 +133,17 @@ def generation_to_keep(newest: Asset, in_force: Asset, product: Product) -> int 
     """
     renamed = newest.generation_id is not None and asset_identity(newest.generation_id, product) != newest.identity
     return in_force.generation_id if renamed else newest.generation_id
+
+
+def decisions_in_effect(decisions: Iterable[Decision]) -> list[Decision]:
+    """Those of one asset that were not taken back, oldest first."""
+    kept: list[Decision] = []
+    for decision in decisions:
+        if decision.decision is not Choice.UNDONE:
+            kept.append(decision)
+        elif kept:
+            kept.pop()
+    return kept
 
 
 def rejection_text(reason: str, note: str) -> str:

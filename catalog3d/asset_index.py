@@ -70,13 +70,13 @@ def index_csv(rows: Iterable[IndexRow]) -> bytes:
     for row in sorted(rows, key=lambda row: (row.sku, row.version, row.format)):
         writer.writerow(
             [
-                _harmless(row.sku),
-                _harmless(row.name),
+                harmless(row.sku),
+                harmless(row.name),
                 row.version,
-                _harmless(row.format),
+                harmless(row.format),
                 row.approval.value,
                 row.file_path,
-                _harmless(", ".join(row.destinations)),
+                harmless(", ".join(row.destinations)),
                 row.sha256,
                 row.size_bytes,
                 row.updated_at.isoformat(timespec="seconds"),
@@ -85,6 +85,7 @@ def index_csv(rows: Iterable[IndexRow]) -> bytes:
     return text.getvalue().encode("utf-8-sig")
 
 
-def _harmless(text: str) -> str:
+def harmless(text: str) -> str:
+    """A text for a cell, with an apostrophe before it where a spreadsheet would run it as a formula."""
     clean = text.replace("\x00", "")
     return f"'{clean}" if _FORMULA.match(clean) else clean

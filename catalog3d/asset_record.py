@@ -6,7 +6,7 @@ The library's memory: a lost registry is rebuilt from these records, so the form
 from __future__ import annotations
 
 import json
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Annotated, Any, Literal, Self
@@ -14,6 +14,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AwareDatetime, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from catalog3d.asset import Approval, Choice
+from catalog3d.audit import Entry, Place
 from catalog3d.errors import ProductError
 from catalog3d.keys import check_key
 from catalog3d.naming import asset_folder
@@ -27,6 +28,7 @@ MAX_RECORD_BYTES = 1_000_000
 """A record has a few kilobytes; a foreign file under its name is not read whole."""
 
 _Sha256 = Field(pattern=r"^[0-9a-f]{64}$")
+JsonScalar = float | int | str | None
 
 
 def _unchecked(check: object) -> object:
@@ -85,14 +87,68 @@ class Provenance(_Value):
     settled_at: AwareDatetime | None = None
 
 
+class ChainPlace(_Value):
+    """Where a decision stands in an audit trail: see `catalog3d.audit.Place`."""
+
+    catalog: str = Field(max_length=64)
+    sequence: int = Field(ge=1, lt=2**31)
+    previous: str = _Sha256
+    hash: str = _Sha256
+    recovered: bool = False
+
+
 class RecordedDecision(_Value):
-    """What a named person decided about this version, and when."""
+    """What a named person decided about this version, and when.
+
+    With `places`, it is an entry of the audit trail and has all that its hashes cover; the first records said less.
+
+    Attributes:
+        asset_sha256: Of the file that was decided about; "" for the record's own.
+        places: In the chain, last; before that, in chains that were lost.
+    """
 
     decision: Choice
-    person: str
-    reason: str = ""
+    person: str = Field(max_length=100)
+    reason: str = Field(default="", max_length=64)
     note: str = ""
     at: AwareDatetime
+    asset_sha256: str = Field(default="", pattern=r"^([0-9a-f]{64})?$")
+    checklist: dict[str, bool | None] = Field(default_factory=dict)
+    checks: tuple[tuple[str, str, JsonScalar, JsonScalar], ...] = ()
+    seen: int | None = Field(default=None, ge=0, lt=2**31)
+    profile: str = Field(default="", max_length=64)
+    changes: dict[Annotated[str, Field(pattern=r"^[1-9][0-9]{0,8}$")], tuple[Approval, Approval]] = Field(
+        default_factory=dict
+    )
+    places: tuple[ChainPlace, ...] = ()
+
+    @classmethod
+    def of(cls, entry: Entry) -> RecordedDecision:
+        """What the record keeps of an entry of the audit trail: all of it."""
+        places = tuple(ChainPlace.model_validate(place, from_attributes=True) for place in entry.places)
+        said = {name: getattr(entry, name) for name in cls.model_fields if name != "places"}
+        return cls.model_validate({**said, "places": places})
+
+    def entry(self, record: AssetRecord) -> Entry:
+        """The entry that it was, with the places that its hashes prove."""
+        entry = Entry(
+            sku=record.sku,
+            version=record.version,
+            format=record.format,
+            asset_sha256=self.asset_sha256 or record.sha256,
+            decision=self.decision.value,
+            person=self.person,
+            reason=self.reason,
+            note=self.note,
+            at=self.at,
+            checklist=self.checklist,
+            checks=[list(check) for check in self.checks],
+            seen=self.seen,
+            profile=self.profile,
+            changes={version: [before.value, after.value] for version, (before, after) in self.changes.items()},
+            places=tuple(Place(**place.model_dump()) for place in self.places),
+        )
+        return replace(entry, places=entry.places[: entry.proven_places])
 
 
 class AssetRecord(_Value):
@@ -108,6 +164,7 @@ class AssetRecord(_Value):
         concept: Made from a sketch or a prompt, not from a photo.
         standin: Made by the stand-in: never published.
         picture_key: Place of its picture, "" without one.
+        profile: The quality profile of its checks, "" in records that do not say.
     """
 
     schema_version: Literal[1] = 1
@@ -128,6 +185,7 @@ class AssetRecord(_Value):
     provenance: Provenance
     checks: tuple[Annotated[Check, BeforeValidator(_unchecked)], ...] = ()
     picture_key: str = ""
+    profile: str = Field(default="", max_length=64)
     dimensions_m: tuple[float | None, float | None, float | None] | None = None
     decisions: tuple[RecordedDecision, ...] = ()
 

@@ -8,7 +8,8 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from catalog3d.asset import Approval, Decision, DeclaredSize
+from catalog3d.asset import Approval, DeclaredSize
+from catalog3d.audit import Entry
 from catalog3d.brief import Brief
 from catalog3d.quality import Check
 
@@ -54,7 +55,9 @@ class FoundAsset:
     Attributes:
         generation: What it was made from; None for a model made by hand, or if its record does not prove it.
         size: The declared dimensions that make it this version.
-        decisions: What people decided about it, as far as the library says who they were.
+        profile: The quality profile of its checks, "" where its record does not say.
+        decisions: What people decided about it, as far as the library says who they were; with the places in chains
+            that their hashes prove.
     """
 
     sku: str
@@ -71,7 +74,8 @@ class FoundAsset:
     size: DeclaredSize | None
     created_at: datetime
     generation: FoundGeneration | None
-    decisions: tuple[Decision, ...] = ()
+    profile: str = ""
+    decisions: tuple[Entry, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

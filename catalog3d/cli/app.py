@@ -5,6 +5,7 @@ from __future__ import annotations
 import typer
 
 from catalog3d import __version__
+from catalog3d.cli.audit import audit
 from catalog3d.cli.check import check
 from catalog3d.cli.decide import approve, reject
 from catalog3d.cli.doctor import doctor
@@ -32,7 +33,8 @@ app = typer.Typer(
 )
 
 for command in (
-    init, check, run, rerun, retake, status, review, approve, reject, resolve, inspect, sync, recover, doctor, standin, up,
+    init, check, run, rerun, retake, status, review, approve, reject, resolve, inspect, sync, recover, audit,
+    doctor, standin, up,
 ):  # fmt: skip
     app.command(command.__name__)(command)
 

@@ -1,13 +1,15 @@
-"""A person's decision on one asset: into the record, the library and the sheet."""
+"""A person's decision on one asset, and its undoing: into the record, the library and the sheet."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from catalog3d.adapters.registry.catalog import Change
-from catalog3d.asset import REJECT_REASONS, Approval, Asset, Decision
+from catalog3d.asset import CHECKLIST, REJECT_REASONS, Approval, Asset
 from catalog3d.asset_record import AssetRecord, RecordedDecision
+from catalog3d.audit import Entry
 from catalog3d.errors import Catalog3DError, ProductError
 from catalog3d.stages.context import OpenCatalog
 from catalog3d.stages.index import write_index
@@ -15,6 +17,7 @@ from catalog3d.stages.ingest import sheet_mapping
 from catalog3d.stages.resting import resting
 from catalog3d.stages.sheet_writer import write_standings
 from catalog3d.status import Stage
+from catalog3d.wording import plain
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,6 +32,11 @@ class Decided:
     notes: tuple[str, ...]
 
 
+MAX_NOTE = 2_000
+"""Characters of a note, and of a person's name: both stand in the sheet, in records and in lists."""
+MAX_PERSON = 100
+
+
 def decide(
     catalog: OpenCatalog,
     sku: str,
@@ -38,27 +46,87 @@ def decide(
     reason: str = "",
     note: str = "",
     version: int = 0,
+    checklist: Mapping[str, bool | None] | None = None,
+    seen: int | None = None,
 ) -> Decided:
     """Approve or reject a SKU's newest version, or the one named.
 
     What can refuse it is looked at before anything is written. Killed between two steps, the same decision again
     finishes it. A run that works on the SKU at the same time ends with this decision in force.
 
+    Args:
+        checklist: `catalog3d.asset.CHECKLIST` code -> yes, no, or None for no answer; what is left out has none.
+        seen: The `Asset.revision` that the person looked at; None = decide whatever others have decided since.
+
     Raises:
-        ProductError: SKU_UNKNOWN, NO_MODEL, REASON_UNKNOWN, MESH_BLOCKED for approving a file that a check blocks;
-            RECORD_MISSING, RECORD_INVALID, KEY_MISSING, CONTENT_CHANGED, KEY_TAKEN if the library is not in order.
+        ProductError: SKU_UNKNOWN, NO_MODEL, REASON_UNKNOWN, QUESTION_UNKNOWN, NOTE_TOO_LONG, PERSON_UNKNOWN; MESH_BLOCKED
+            for approving a file that a check blocks; ALREADY_DECIDED, naming who decided since; RECORD_MISSING,
+            RECORD_INVALID, KEY_MISSING, CONTENT_CHANGED, KEY_TAKEN if the library is not in order.
     """
     record = catalog.registry.catalog
+    answers = _answers(checklist or {}, sku)
+    person, note = _words(person, note, sku)
     with record.one_decision_at_a_time():
         asset = _asset(catalog, sku, version)
         _require_sense(asset, decision, reason)
-        _require_library(catalog, asset, decision)
+        _require_library(catalog, asset, {asset.version: decision})
         before = {other.id: other.approval for other in record.assets(sku)}
-        asset = record.decide(asset, decision, person=person, reason=reason, note=note)
+        asset = record.decide(asset, decision, person=person, reason=reason, note=note, checklist=answers, seen=seen)
         _carry_out(catalog, asset)
         write_index(catalog)
     notes = (*_other_versions(catalog, asset, before), *_tell_sheet(catalog, sku))
     return Decided(asset=asset, notes=notes)
+
+
+def undo_decision(
+    catalog: OpenCatalog, sku: str, version: int, *, person: str, note: str = "", seen: int | None = None
+) -> Decided:
+    """Take the last decision about a version back: everything is again as it was before it.
+
+    It is a decision of its own: the one that is taken back stays on record. Killed between two steps, the same again
+    finishes it.
+
+    Args:
+        seen: As for `decide`.
+
+    Raises:
+        ProductError: As for `decide`; NOTHING_TO_UNDO; UNDO_REFUSED where somebody has decided since about a version
+            that it moved, so that it would undo more than that one decision.
+    """
+    record = catalog.registry.catalog
+    person, note = _words(person, note, sku)
+    with record.one_decision_at_a_time():
+        asset = _asset(catalog, sku, version)
+        _require_library(catalog, asset, record.way_back(asset))
+        before = {other.id: other.approval for other in record.assets(sku)}
+        asset = record.undo(asset, person=person, note=note, seen=seen)
+        _carry_out(catalog, asset)
+        write_index(catalog)
+    notes = (*_other_versions(catalog, asset, before), *_tell_sheet(catalog, sku))
+    return Decided(asset=asset, notes=notes)
+
+
+def _answers(checklist: Mapping[str, bool | None], sku: str) -> dict[str, bool | None]:
+    """The questions that were answered."""
+    for code in checklist:
+        if code not in CHECKLIST:
+            known = ", ".join(CHECKLIST)
+            raise ProductError(
+                f"The checklist has no question {code!r}.", code="QUESTION_UNKNOWN", fix=f"Use {known}.", sku=sku
+            )
+    return {code: checklist[code] for code in CHECKLIST if checklist.get(code) is not None}
+
+
+def _words(person: str, note: str, sku: str) -> tuple[str, str]:
+    """Person and note on one line each, without what no database or terminal takes; never cut short."""
+    name, said = plain(person, MAX_PERSON + 1), plain(note, MAX_NOTE + 1)
+    if not name or len(name) > MAX_PERSON:
+        raise ProductError("A decision needs the name of a person.", code="PERSON_UNKNOWN", sku=sku)
+    if len(said) > MAX_NOTE:
+        raise ProductError(
+            f"The note has more than {MAX_NOTE:,} characters.", code="NOTE_TOO_LONG", fix="Shorten it.", sku=sku
+        )
+    return name, said
 
 
 def _asset(catalog: OpenCatalog, sku: str, version: int) -> Asset:
@@ -91,19 +159,27 @@ def _require_sense(asset: Asset, decision: Approval, reason: str) -> None:
         )
 
 
-def _require_library(catalog: OpenCatalog, asset: Asset, decision: Approval) -> None:
-    """Find out whether the library can take the decision, so that the registry never says more than it holds."""
-    records = {record.file: record for record in catalog.library.records_of(asset.sku)}
-    record = records.get(asset.file)
-    if record is None:
-        raise ProductError(
-            f"The library has no complete record of {asset.file}.",
-            code="RECORD_MISSING",
-            fix="Restore it from a backup, or store the model anew: catalog3d rerun --from upload_asset --sku SKU.",
-            sku=asset.sku,
-        )
-    if decision is Approval.APPROVED:
-        _require_files(catalog, record)
+def _require_library(catalog: OpenCatalog, asset: Asset, becoming: Mapping[int, Approval]) -> None:
+    """Find out whether the library can take the decision, so that the registry never says more than it holds.
+
+    Args:
+        becoming: Version -> what is to be said of it, of all versions that the decision moves.
+    """
+    records = {
+        record.version: record for record in catalog.library.records_of(asset.sku) if record.format == asset.format
+    }
+    for version in {asset.version, *becoming}:
+        record = records.get(version)
+        if record is None:
+            what = asset.file if version == asset.version else f"V{version}"
+            raise ProductError(
+                f"The library has no complete record of {what}.",
+                code="RECORD_MISSING",
+                fix="Restore it from a backup, or store the model anew: catalog3d rerun --from upload_asset --sku SKU.",
+                sku=asset.sku,
+            )
+        if becoming.get(version) is Approval.APPROVED:
+            _require_files(catalog, record)
 
 
 def _require_files(catalog: OpenCatalog, record: AssetRecord) -> None:
@@ -135,11 +211,11 @@ def _carry_out(catalog: OpenCatalog, decided: Asset) -> None:
     """Bring library and standing to what the registry says; the approved file comes before any other goes."""
     sku = decided.sku
     said = {asset.file: asset.approval for asset in catalog.registry.catalog.assets(sku) if asset.stored}
-    decisions = catalog.registry.catalog.decisions(sku)
+    entries = catalog.registry.catalog.entries(sku)
     records = [record for record in catalog.library.records_of(sku) if record.file in said]
     for record in sorted(records, key=lambda record: said[record.file] is not Approval.APPROVED):
         if record.file == decided.file or record.approval is not said[record.file]:
-            told = tuple(_recorded(decision) for decision in decisions if decision.version == record.version)
+            told = tuple(RecordedDecision.of(entry) for entry in entries if _is_about(entry, record))
             catalog.library.set_approval(record, said[record.file], at=catalog.clock.now(), decisions=told)
     rest = resting(catalog, sku)
     if rest is not None:
@@ -148,24 +224,21 @@ def _carry_out(catalog: OpenCatalog, decided: Asset) -> None:
         catalog.registry.catalog.change([change])
 
 
-def _recorded(decision: Decision) -> RecordedDecision:
-    return RecordedDecision(
-        decision=decision.decision,
-        person=decision.person,
-        reason=decision.reason,
-        note=decision.note,
-        at=decision.at,
-    )
+def _is_about(entry: Entry, record: AssetRecord) -> bool:
+    return (entry.version, entry.format) == (record.version, record.format)
 
 
 def _other_versions(catalog: OpenCatalog, decided: Asset, before: dict[int, Approval]) -> list[str]:
     """What the decision means for the SKU's other versions."""
     notes = []
     for other in catalog.registry.catalog.assets(decided.sku):
+        if other.id == decided.id:
+            continue
         if other.approval is Approval.SUPERSEDED and before.get(other.id) is not Approval.SUPERSEDED:
             notes.append(f"V{other.version} is superseded by it.")
-        elif decided.approval is Approval.REJECTED and other.approval is Approval.APPROVED:
-            notes.append(f"V{other.version} stays approved.")
+        elif other.approval is Approval.APPROVED:
+            again = before.get(other.id) is not Approval.APPROVED
+            notes.append(f"V{other.version} is approved again." if again else f"V{other.version} stays approved.")
     return notes
 
 

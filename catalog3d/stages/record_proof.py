@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 
-from catalog3d.asset import Approval, Decision
+from catalog3d.asset import Approval
 from catalog3d.asset_record import AssetRecord, Provenance
+from catalog3d.audit import Entry
 from catalog3d.brief import Brief
 from catalog3d.errors import ProductError
 from catalog3d.library import MAX_MODEL_BYTES
@@ -81,7 +82,8 @@ def prove(catalog: OpenCatalog, record: AssetRecord, approved: frozenset[str]) -
         size=record.dimensions_m,
         created_at=record.created_at,
         generation=one.generation,
-        decisions=tuple(_decisions(record)),
+        profile=record.profile,
+        decisions=tuple(_decisions(one)),
     )
     return one
 
@@ -149,18 +151,16 @@ def _approval(catalog: OpenCatalog, one: Proof, approved: frozenset[str]) -> App
     return Approval.PENDING
 
 
-def _decisions(record: AssetRecord) -> Iterator[Decision]:
-    for said in record.decisions:
-        yield Decision(
-            sku=record.sku,
-            version=record.version,
-            decision=said.decision,
-            person=said.person,
-            reason=said.reason,
-            note=said.note,
-            asset_sha256=record.sha256,
-            at=said.at,
-        )
+def _decisions(one: Proof) -> Iterator[Entry]:
+    """The decisions of a record; one that was changed there is believed no more than one that never had a hash."""
+    for said in one.record.decisions:
+        entry = said.entry(one.record)
+        if len(entry.places) < len(said.places):
+            when = f"{said.at:%Y-%m-%d %H:%M} UTC"
+            message = f"The decision of {said.person} on {when} is not what the audit trail had: its hash does not fit."
+            fix = f"It is restored without its evidence. {RESTORE}"
+            one.unrestored.append(_said(one.record, "DECISION_CHANGED", message, fix))
+        yield entry
 
 
 def _wrong(catalog: OpenCatalog, key: str, sha256: str, size_bytes: int) -> str:

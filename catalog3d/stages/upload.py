@@ -63,6 +63,7 @@ def record_of(work: SkuWork, asset: Asset, generation: Generation, report: MeshR
         updated_at=asset.created_at,
         provenance=_provenance(work, generation),
         checks=report.checks,
+        profile=report.profile,
         picture_key=picture_key(key) if work.picture else "",
         dimensions_m=declared_size(work.product),
     )

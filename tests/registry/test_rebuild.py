@@ -13,7 +13,8 @@ from catalog3d.adapters.registry.catalog import Change
 from catalog3d.adapters.registry.ledger import LEASE_S
 from catalog3d.adapters.registry.rebuild import Rebuild
 from catalog3d.adapters.registry.registry import Registry
-from catalog3d.asset import Approval, Choice, Decision
+from catalog3d.asset import Approval
+from catalog3d.audit import Entry
 from catalog3d.ledger import Generation, LedgerState, Outcome
 from catalog3d.recovery import Findings, FoundAsset, FoundGeneration, FoundProduct
 from catalog3d.status import Status
@@ -73,16 +74,22 @@ def found(*assets: FoundAsset) -> Findings:
     return Findings(generations=tuple(made.values()), assets=assets, products=products)
 
 
-def rejected(sku: str) -> Decision:
-    return Decision(
+def rejected(sku: str) -> Entry:
+    return Entry(
         sku=sku,
         version=1,
-        decision=Choice.REJECTED,
+        format="GLB",
+        asset_sha256="d" * 64,
+        decision="rejected",
         person="Ben",
         reason="WRONG_COLOR",
         note="Too red.",
-        asset_sha256="d" * 64,
         at=NOW,
+        checklist={},
+        checks=(),
+        seen=None,
+        profile="",
+        changes={},
     )
 
 

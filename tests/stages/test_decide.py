@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 
-from catalog3d.asset import Approval
+from catalog3d.asset import CHECKLIST, Approval
 from catalog3d.errors import ProductError
 from catalog3d.library import Library
 from catalog3d.product import Severity
 from catalog3d.quality import Check
-from catalog3d.stages.decide import Decided, decide
+from catalog3d.stages.audit import audit_trail
+from catalog3d.stages.decide import MAX_NOTE, Decided, decide, undo_decision
 from catalog3d.stages.resting import resting
 from catalog3d.status import Status
 from tests.catalogs import Shop
@@ -164,13 +165,17 @@ def test_what_refuses_a_decision_is_found_before_anything_is_written(shop: Shop,
 
 def test_senseless_decisions_are_refused(shop: Shop) -> None:
     shop.make("A1", BROKEN)
-    for asked, code in (
+    senseless: tuple[tuple[dict[str, Any], str], ...] = (
         ({"decision": Approval.APPROVED}, "MESH_BLOCKED"),
         ({"decision": Approval.REJECTED, "reason": "UGLY"}, "REASON_UNKNOWN"),
         ({"decision": Approval.APPROVED, "version": 7}, "NO_MODEL"),
-    ):
+        ({"decision": Approval.REJECTED, "reason": "OTHER", "checklist": {"PRETTY": True}}, "QUESTION_UNKNOWN"),
+        ({"decision": Approval.REJECTED, "reason": "OTHER", "note": "x" * (MAX_NOTE + 1)}, "NOTE_TOO_LONG"),
+        ({"decision": Approval.REJECTED, "reason": "OTHER", "person": " "}, "PERSON_UNKNOWN"),
+    )
+    for asked, code in senseless:
         with pytest.raises(ProductError) as refused:
-            decide(shop.catalog, "A1", person="Ada", **asked)
+            decide(shop.catalog, "A1", **{"person": "Ada", **asked})
         assert refused.value.code == code
     with pytest.raises(ProductError, match="no SKU B9"):
         decide(shop.catalog, "B9", Approval.APPROVED, person="Ada")
@@ -217,3 +222,110 @@ def test_a_sheet_that_cannot_be_told_does_not_take_the_decision_back(shop: Shop,
     (note,) = approve(shop).notes
     assert "The decision is kept" in note
     assert shop.stands("A1").status is Status.APPROVED
+
+
+def test_checklist_and_note_are_on_record_in_registry_and_library(shop: Shop) -> None:
+    shop.make("A1")
+    answers = {"matches_photo": True, "proportions": False, "format": None}
+    decide(shop.catalog, "A1", Approval.APPROVED, person="Ada", note="Line one\nline \x00two", checklist=answers)
+    (told,) = shop.catalog.registry.catalog.decisions("A1")
+    (kept,) = shop.catalog.library.records_of("A1")[0].decisions
+    assert told.checklist == kept.checklist == {"matches_photo": True, "proportions": False}
+    assert told.note == kept.note == "Line one line \ufffdtwo"
+    assert set(answers) < set(CHECKLIST)
+
+
+def test_the_second_of_two_reviewers_is_told_and_nothing_of_the_first_is_lost(shop: Shop) -> None:
+    asset = shop.make("A1")
+    assert asset.revision == 0
+    decide(shop.catalog, "A1", Approval.APPROVED, person="Ben", seen=0)
+    with pytest.raises(ProductError, match=r"Ben approved V1 on .* UTC, after you had opened V1") as told:
+        decide(shop.catalog, "A1", Approval.REJECTED, person="Ada", reason="WRONG_COLOR", seen=0)
+    assert told.value.code == "ALREADY_DECIDED"
+    assert (approvals(shop), shop.approved_files()) == ({1: Approval.APPROVED}, ["A1_Chair_V1_GLB.glb"])
+    assert recorded(shop) == approvals(shop)
+
+
+def test_32_reviewers_at_once_are_all_on_record_and_registry_library_and_trail_agree(shop: Shop) -> None:
+    skus = [f"S{number}" for number in range(4)]
+    shop.write(*({"SKU": sku} for sku in skus))
+    for sku in skus:
+        shop.make(sku)
+    told = []
+
+    def review(number: int) -> None:
+        sku, decision = skus[number % 4], (Approval.APPROVED, Approval.REJECTED)[number // 4 % 2]
+        seen = shop.catalog.registry.catalog.assets(sku)[0].revision
+        try:
+            decide(shop.catalog, sku, decision, person=f"P{number}", reason="OTHER", seen=seen)
+        except ProductError as error:
+            told.append((number, error.code))
+
+    threads = [threading.Thread(target=review, args=(number,)) for number in range(32)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    found = audit_trail(shop.catalog, library=True)
+    refused = {number for number, code in told if code == "ALREADY_DECIDED"}
+    assert (found.faults, len(refused)) == ((), len(told))
+    assert sorted(entry.person for entry in found.entries) == sorted(f"P{n}" for n in range(32) if n not in refused)
+    for sku in skus:
+        (asset,), (record,) = shop.catalog.registry.catalog.assets(sku), shop.catalog.library.records_of(sku)
+        assert (asset.approval, asset.revision) == (record.approval, len(record.decisions))
+        assert (asset.file in shop.approved_files()) is (asset.approval is Approval.APPROVED)
+
+
+def undo(shop: Shop, version: int, **how: Any) -> Decided:
+    return undo_decision(shop.catalog, "A1", version, person="Ada", **how)
+
+
+def test_undoing_an_approval_brings_everything_back(shop: Shop) -> None:
+    two_versions(shop)
+    approve(shop, 1)
+    before = (approvals(shop), shop.approved_files(), shop.stands("A1").status, shop.sheet.read_bytes())
+    approve(shop, 2)
+    assert undo(shop, 2, seen=2).notes == ("V1 is approved again.",)
+    after = (approvals(shop), shop.approved_files(), shop.stands("A1").status)
+    assert after == before[:3] == ({1: Approval.APPROVED, 2: Approval.SUPERSEDED}, ["A1_Chair_V1_GLB.glb"], "approved")
+    assert recorded(shop) == approvals(shop)
+    assert [row["Version"] for row in index(shop) if row["Approval status"] == "approved"] == ["1"]
+    said = [decision.decision for decision in shop.catalog.library.records_of("A1")[1].decisions]
+    assert said == ["approved", "undone"]
+    assert audit_trail(shop.catalog, library=True).faults == ()
+
+
+def test_undoing_the_first_decision_lets_the_model_wait_again_and_the_sheet_says_so(shop: Shop) -> None:
+    shop.make("A1")
+    reject(shop)
+    assert "Rejected" in shop.sheet.read_text()
+    undo(shop, 1)
+    assert (shop.stands("A1").status, shop.stands("A1").message) == (Status.GENERATED, "")
+    assert "Rejected" not in shop.sheet.read_text()
+
+
+def test_the_same_undo_again_finishes_one_that_was_killed(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
+    two_versions(shop)
+    approve(shop, 1)
+    approve(shop, 2)
+    for step in ("_copy_to_approved", "_write_record", "_retire_others", "write_index"):
+        with monkeypatch.context() as kill:
+            kill.setattr(Library, step, die)
+            with pytest.raises(Killed):
+                undo(shop, 2, seen=2)
+    undo(shop, 2, seen=2)
+    assert shop.approved_files() == ["A1_Chair_V1_GLB.glb"]
+    assert approvals(shop) == recorded(shop) == {1: Approval.APPROVED, 2: Approval.SUPERSEDED}
+    assert len(audit_trail(shop.catalog, library=True).entries) == 3
+
+
+def test_an_undo_that_the_library_cannot_carry_out_changes_nothing(shop: Shop) -> None:
+    two_versions(shop)
+    approve(shop, 1)
+    approve(shop, 2)
+    remove_model(shop)
+    with pytest.raises(ProductError) as refused:
+        undo(shop, 2)
+    assert refused.value.code == "KEY_MISSING"
+    assert approvals(shop) == recorded(shop) == {1: Approval.SUPERSEDED, 2: Approval.APPROVED}
+    assert len(audit_trail(shop.catalog).entries) == 2

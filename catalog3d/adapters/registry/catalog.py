@@ -11,10 +11,10 @@ from sqlalchemy import Engine, or_, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
+from catalog3d.adapters.registry.decisions import DecisionRecord
 from catalog3d.adapters.registry.engine import read, serialise, write
 from catalog3d.adapters.registry.ledger import LEASE_S
 from catalog3d.adapters.registry.tables import AssetRow, PictureRow, ProductRow, RunRow
-from catalog3d.adapters.registry.versions import VersionRecord
 from catalog3d.errors import RunError
 from catalog3d.ports import Clock
 from catalog3d.status import HAS_MODEL, Status
@@ -62,7 +62,7 @@ class Change:
     seen: int | None = None
 
 
-class CatalogRecord(VersionRecord):
+class CatalogRecord(DecisionRecord):
     """The products of one catalog (live or rehearsal), beside their versions and the decisions about them."""
 
     def standings(self) -> dict[str, Standing]:

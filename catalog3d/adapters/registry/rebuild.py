@@ -9,9 +9,11 @@ from itertools import groupby
 from sqlalchemy import Engine, select
 from sqlalchemy.orm import Session
 
+from catalog3d.adapters.registry.chain import append
+from catalog3d.adapters.registry.decisions import last_rejection
 from catalog3d.adapters.registry.engine import read, serialise, write
 from catalog3d.adapters.registry.tables import AssetRow, DecisionRow, GenerationRow, ProductRow
-from catalog3d.adapters.registry.versions import asset_of, decision_of
+from catalog3d.adapters.registry.versions import asset_of
 from catalog3d.asset import Approval, Decision, identity_of, version_in_force
 from catalog3d.brief import pool_of
 from catalog3d.ledger import LedgerState, Outcome
@@ -70,9 +72,11 @@ class Rebuild:
                 generation.identity: _generation_id(session, generation, rebuilt) for generation in findings.generations
             }
             there = self._there(session)
-            touched = {asset.sku for asset in findings.assets if self._put_asset(session, there, asset, ids, rebuilt)}
+            put = [asset for asset in findings.assets if self._put_asset(session, there, asset, ids, rebuilt)]
+            touched = {asset.sku for asset in put}
             touched |= {product.sku for product in findings.products if self._put_product(session, product, rebuilt)}
             session.flush()
+            self._put_decisions(session, there, put, rebuilt)
             self._set_standings(session, touched, rebuilt)
             if dry_run:
                 session.rollback()
@@ -102,12 +106,7 @@ class Rebuild:
             there.versions[found.sku, found.version, found.format] = row
             there.owners[found.file.lower()] = found.sku
         self._fill(row, found, ids.get(found.generation.identity) if found.generation else None)
-        if found.decisions:
-            session.flush()  # gives it its id
         rebuilt.restored["assets"] += 1
-        for decision in found.decisions:
-            session.add(self._decision_row(row, decision))
-            rebuilt.restored["decisions"] += 1
         return True
 
     def _fill(self, row: AssetRow, found: FoundAsset, generation_id: int | None) -> None:
@@ -120,20 +119,15 @@ class Rebuild:
         row.sha256, row.size_bytes, row.stored = found.sha256, found.size_bytes, True
         row.approval, row.created_at = found.approval.value, found.created_at
         row.verdict = MeshReport(profile="", checks=found.checks, facts=None).verdict.value
-        row.checks = [asdict(check) for check in found.checks]
+        row.profile, row.checks = found.profile, [asdict(check) for check in found.checks]
 
-    def _decision_row(self, row: AssetRow, decision: Decision) -> DecisionRow:
-        return DecisionRow(
-            catalog=self._catalog,
-            asset_id=row.id,
-            sku=row.sku,
-            decision=decision.decision.value,
-            person=decision.person,
-            reason=decision.reason,
-            note=decision.note,
-            asset_sha256=decision.asset_sha256,
-            at=decision.at,
-        )
+    def _put_decisions(self, session: Session, there: _There, assets: Iterable[FoundAsset], rebuilt: Rebuilt) -> None:
+        """Continue the chain with what the library holds, in the order in which it was decided."""
+        found = [(asset, entry) for asset in assets for entry in asset.decisions]
+        for asset, entry in sorted(found, key=lambda one: (one[1].at, one[1].place.sequence if one[1].places else 0)):
+            row = there.versions[asset.sku, asset.version, asset.format]
+            append(session, self._catalog, row, entry, recovered=True)
+            rebuilt.restored["decisions"] += 1
 
     def _put_product(self, session: Session, found: FoundProduct, rebuilt: Rebuilt) -> bool:
         if session.get(ProductRow, (self._catalog, found.sku)) is not None:
@@ -168,18 +162,17 @@ class Rebuild:
             of_sku = versions.get(sku, [])
             if of_sku and row.revision == 0 and row.status == Status.READY:
                 in_force = version_in_force(of_sku)
-                rest = rest_of(in_force, self._rejection(session, in_force.id, in_force.approval, in_force.version))
+                rest = rest_of(in_force, self._rejection(session, in_force.id, in_force.approval))
                 row.status, row.reason, row.message = rest.status.value, rest.reason, rest.message
                 row.stage, row.generation_id = Stage.UPDATE_STATUS.value, of_sku[-1].generation_id
                 row.revision, row.updated_at = 1, self._clock.now()
             rebuilt.skus[sku] = (row.status, tuple(sorted({asset.version for asset in of_sku})))
 
-    def _rejection(self, session: Session, asset_id: int, approval: Approval, version: int) -> Decision | None:
+    def _rejection(self, session: Session, asset_id: int, approval: Approval) -> Decision | None:
         if approval is not Approval.REJECTED:
             return None
-        query = select(DecisionRow).where(DecisionRow.asset_id == asset_id).order_by(DecisionRow.id.desc())
-        row = session.scalars(query).first()
-        return decision_of(row, version) if row else None
+        query = select(DecisionRow).where(DecisionRow.asset_id == asset_id).order_by(DecisionRow.sequence)
+        return last_rejection(list(session.scalars(query)))
 
 
 def _generation_id(session: Session, found: FoundGeneration, rebuilt: Rebuilt) -> int | None:

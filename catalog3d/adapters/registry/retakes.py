@@ -5,8 +5,9 @@ from __future__ import annotations
 from sqlalchemy import Engine, select, update
 from sqlalchemy.orm import Session
 
+from catalog3d.adapters.registry.chain import Said, append, entry_about
 from catalog3d.adapters.registry.engine import read, serialise, write
-from catalog3d.adapters.registry.tables import AssetRow, DecisionRow, RetakeRow
+from catalog3d.adapters.registry.tables import AssetRow, RetakeRow
 from catalog3d.asset import Choice
 from catalog3d.errors import ProductError
 from catalog3d.ports import Clock
@@ -48,19 +49,8 @@ class RetakeRecord:
             if open_one is not None:
                 return _retake(open_one, session.get_one(AssetRow, open_one.asset_id))
             asset = self._newest(session, wish)
-            decision = DecisionRow(
-                catalog=self._catalog,
-                asset_id=asset.id,
-                sku=wish.sku,
-                decision=Choice.RETAKE.value,
-                person=person,
-                reason=reason,
-                note=note,
-                asset_sha256=asset.sha256,
-                at=self._clock.now(),
-            )
-            session.add(decision)
-            session.flush()
+            said = Said(decision=Choice.RETAKE, person=person, reason=reason, note=note)
+            decision = append(session, self._catalog, asset, entry_about(asset, said, self._clock.now()))
             row = RetakeRow(
                 catalog=self._catalog,
                 sku=wish.sku,

@@ -180,24 +180,38 @@ class AssetRow(Base):
     stored: Mapped[bool] = mapped_column(default=False)
     approval: Mapped[str] = mapped_column(String(16), default="pending")
     verdict: Mapped[str] = mapped_column(String(8), default="")
+    profile: Mapped[str] = mapped_column(String(64), default="")
     checks: Mapped[list[Any]] = mapped_column(default=list)
+    revision: Mapped[int] = mapped_column(default=0)
     run_id: Mapped[str] = mapped_column(String(40), default="")
     created_at: Mapped[datetime]
 
 
 class DecisionRow(Base):
-    """One decision of a named person on one asset. Never edited."""
+    """One decision of a named person on one asset: an entry of the catalog's chain (`catalog3d.audit`). Never edited."""
 
     __tablename__ = "decisions"
+    __table_args__ = (UniqueConstraint("catalog", "sequence", name="uq_decision_sequence"),)
     id: Mapped[int] = mapped_column(primary_key=True)
     catalog: Mapped[str] = mapped_column(String(64))
+    sequence: Mapped[int]
+    previous: Mapped[str] = mapped_column(String(64))
+    hash: Mapped[str] = mapped_column(String(64))
+    recovered: Mapped[bool] = mapped_column(default=False)
+    former: Mapped[list[Any]] = mapped_column(default=list)
     asset_id: Mapped[int] = mapped_column(ForeignKey("assets.id"), index=True)
     sku: Mapped[str] = mapped_column(String(100), index=True)
+    version: Mapped[int]
+    format: Mapped[str] = mapped_column(String(8))
     decision: Mapped[str] = mapped_column(String(16))
     person: Mapped[str] = mapped_column(String(100))
     reason: Mapped[str] = mapped_column(String(64), default="")
     note: Mapped[str] = mapped_column(Text, default="")
     checklist: Mapped[dict[str, Any]] = mapped_column(default=dict)
+    checks: Mapped[list[Any]] = mapped_column(default=list)
+    seen: Mapped[int | None]
+    profile: Mapped[str] = mapped_column(String(64), default="")
+    changes: Mapped[dict[str, Any]] = mapped_column(default=dict)
     asset_sha256: Mapped[str] = mapped_column(String(64))
     at: Mapped[datetime]
 

@@ -1,20 +1,17 @@
-"""Assets and decisions in the database: which versions a SKU has, and who decided what about them."""
+"""Assets in the database: which versions a SKU has."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict
 from itertools import groupby
-from typing import Any
 
-from sqlalchemy import Engine, and_, func, or_, select, update
+from sqlalchemy import Engine, func, select
 from sqlalchemy.orm import Session
 
-from catalog3d.adapters.registry.alone import alone
 from catalog3d.adapters.registry.engine import read, serialise, write
-from catalog3d.adapters.registry.tables import AssetRow, DecisionRow
-from catalog3d.asset import Approval, Asset, Choice, Decision, version_in_force
+from catalog3d.adapters.registry.tables import AssetRow
+from catalog3d.asset import Approval, Asset, version_in_force
 from catalog3d.errors import ProductError
 from catalog3d.ports import Clock
 from catalog3d.product import Severity
@@ -22,7 +19,7 @@ from catalog3d.quality import Check, MeshReport
 
 
 class VersionRecord:
-    """The versions and decisions of one catalog (live or rehearsal)."""
+    """The versions of one catalog (live or rehearsal)."""
 
     def __init__(self, engine: Engine, catalog: str, clock: Clock) -> None:
         self._engine = engine
@@ -99,71 +96,10 @@ class VersionRecord:
         with write(self._engine) as session:
             row = session.get_one(AssetRow, asset.id)
             row.key, row.picture_key, row.sha256, row.size_bytes = key, picture_key, sha256, size_bytes
-            row.verdict = report.verdict.value
+            row.verdict, row.profile = report.verdict.value, report.profile
             row.checks = [asdict(check) for check in report.checks]
             row.stored = True
             return asset_of(row)
-
-    @contextmanager
-    def one_decision_at_a_time(self) -> Iterator[None]:
-        """Keep other decisions out, in all processes that share this registry: library and registry stay agreed."""
-        with alone(self._engine, f"decisions:{self._catalog}"):
-            yield
-
-    def decide(self, asset: Asset, decision: Approval, *, person: str, reason: str, note: str) -> Asset:
-        """Record a decision: appended, never edited; the same again while it still holds changes nothing.
-
-        An approval takes the place of the SKU's earlier one, and of newer versions that nobody has decided about:
-        at most one version of a SKU and format is approved.
-        """
-        with write(self._engine) as session:
-            serialise(session, f"versions:{self._catalog}")
-            row = session.get_one(AssetRow, asset.id)
-            new = DecisionRow(
-                catalog=self._catalog,
-                asset_id=row.id,
-                sku=row.sku,
-                decision=decision.value,
-                person=person,
-                reason=reason,
-                note=note,
-                asset_sha256=row.sha256,
-                at=self._clock.now(),
-            )
-            if row.approval != decision or not self._repeats(session, new):
-                session.add(new)
-            row.approval = decision.value
-            if decision is Approval.APPROVED:
-                self._supersede_others(session, row)
-            return asset_of(row)
-
-    def decisions(self, sku: str) -> list[Decision]:
-        """Every decision about a SKU, oldest first."""
-        with read(self._engine) as session:
-            rows = session.execute(
-                select(DecisionRow, AssetRow.version)
-                .join(AssetRow, AssetRow.id == DecisionRow.asset_id)
-                .where(DecisionRow.catalog == self._catalog, DecisionRow.sku == sku)
-                .order_by(DecisionRow.id)
-            )
-            return [decision_of(row, version) for row, version in rows]
-
-    def rejections(self, sku: str | None = None) -> dict[int, Decision]:
-        """Asset id -> its last rejection, for the assets that are rejected now; of one SKU or of all."""
-        query = (
-            select(DecisionRow, AssetRow.version)
-            .join(AssetRow, AssetRow.id == DecisionRow.asset_id)
-            .where(
-                AssetRow.catalog == self._catalog,
-                AssetRow.approval == Approval.REJECTED,
-                DecisionRow.decision == Choice.REJECTED,
-            )
-        )
-        if sku is not None:
-            query = query.where(AssetRow.sku == sku)
-        with read(self._engine) as session:
-            rows = session.execute(query.order_by(DecisionRow.id))
-            return {row.asset_id: decision_of(row, version) for row, version in rows}
 
     def _is_followed(self, session: Session, row: AssetRow) -> bool:
         """Whether a later version lies in the library; one that was only reserved, by a run that died, does not count."""
@@ -188,44 +124,6 @@ class VersionRecord:
                 sku=sku,
             )
         return file
-
-    def _repeats(self, session: Session, new: DecisionRow) -> bool:
-        last = session.scalars(
-            select(DecisionRow).where(DecisionRow.asset_id == new.asset_id).order_by(DecisionRow.id.desc())
-        ).first()
-        return last is not None and _said(last) == _said(new)
-
-    def _supersede_others(self, session: Session, approved: AssetRow) -> None:
-        passed_over = and_(AssetRow.approval == Approval.PENDING, AssetRow.version > approved.version)
-        session.execute(
-            update(AssetRow)
-            .where(
-                AssetRow.catalog == self._catalog,
-                AssetRow.sku == approved.sku,
-                AssetRow.format == approved.format,
-                AssetRow.id != approved.id,
-                AssetRow.stored,
-                or_(AssetRow.approval == Approval.APPROVED, passed_over),
-            )
-            .values(approval=Approval.SUPERSEDED.value)
-        )
-
-
-def _said(row: DecisionRow) -> tuple[Any, ...]:
-    return row.decision, row.person, row.reason, row.note, row.asset_sha256
-
-
-def decision_of(row: DecisionRow, version: int) -> Decision:
-    return Decision(
-        sku=row.sku,
-        version=version,
-        decision=Choice(row.decision),
-        person=row.person,
-        reason=row.reason,
-        note=row.note,
-        asset_sha256=row.asset_sha256,
-        at=row.at,
-    )
 
 
 def asset_of(row: AssetRow) -> Asset:
@@ -255,4 +153,6 @@ def asset_of(row: AssetRow) -> Asset:
             for check in row.checks or []
         ),
         created_at=row.created_at,
+        profile=row.profile or "",
+        revision=row.revision or 0,
     )

@@ -151,7 +151,9 @@ def upgrade() -> None:
         sa.Column("stored", sa.Boolean(), nullable=False),
         sa.Column("approval", sa.String(length=16), nullable=False),
         sa.Column("verdict", sa.String(length=8), nullable=False),
+        sa.Column("profile", sa.String(length=64), nullable=False),
         sa.Column("checks", sa.JSON(), nullable=False),
+        sa.Column("revision", sa.Integer(), nullable=False),
         sa.Column("run_id", sa.String(length=40), nullable=False),
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
@@ -196,13 +198,24 @@ def upgrade() -> None:
         "decisions",
         sa.Column("id", sa.Integer(), nullable=False),
         sa.Column("catalog", sa.String(length=64), nullable=False),
+        sa.Column("sequence", sa.Integer(), nullable=False),
+        sa.Column("previous", sa.String(length=64), nullable=False),
+        sa.Column("hash", sa.String(length=64), nullable=False),
+        sa.Column("recovered", sa.Boolean(), nullable=False),
+        sa.Column("former", sa.JSON(), nullable=False),
         sa.Column("asset_id", sa.Integer(), nullable=False),
         sa.Column("sku", sa.String(length=100), nullable=False),
+        sa.Column("version", sa.Integer(), nullable=False),
+        sa.Column("format", sa.String(length=8), nullable=False),
         sa.Column("decision", sa.String(length=16), nullable=False),
         sa.Column("person", sa.String(length=100), nullable=False),
         sa.Column("reason", sa.String(length=64), nullable=False),
         sa.Column("note", sa.Text(), nullable=False),
         sa.Column("checklist", sa.JSON(), nullable=False),
+        sa.Column("checks", sa.JSON(), nullable=False),
+        sa.Column("seen", sa.Integer(), nullable=True),
+        sa.Column("profile", sa.String(length=64), nullable=False),
+        sa.Column("changes", sa.JSON(), nullable=False),
         sa.Column("asset_sha256", sa.String(length=64), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
@@ -210,6 +223,7 @@ def upgrade() -> None:
             ["assets.id"],
         ),
         sa.PrimaryKeyConstraint("id"),
+        sa.UniqueConstraint("catalog", "sequence", name="uq_decision_sequence"),
     )
     with op.batch_alter_table("decisions", schema=None) as batch_op:
         batch_op.create_index(batch_op.f("ix_decisions_asset_id"), ["asset_id"], unique=False)
