@@ -63,6 +63,11 @@ class Home:
         return self.inner / "registry.db"
 
     @property
+    def review_secret(self) -> Path:
+        """What the review page signs with; live and rehearsal share it, as they share their users."""
+        return self.shared / "review.secret"
+
+    @property
     def rules_file(self) -> Path:
         return self.root / "catalog.yaml"
 

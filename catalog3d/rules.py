@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator
+from pydantic_core import PydanticCustomError
 
 from catalog3d.errors import RunError
 from catalog3d.naming import check_rule
+from catalog3d.people import delegate_of, problem_of_delegates
 from catalog3d.status import Status
 
 FIELDS = (
@@ -66,6 +68,7 @@ class Rules(_Section):
         mapping: Our field name -> the team's header, where the known synonyms do not fit.
         status_labels: What the sheet shows for a status; default is the capitalised word.
         review_owner: One name, or a name by category.
+        delegates: Who is away -> who reviews in their stead.
         regenerate_changed: Whether a changed photo or parameter may buy a new model by itself.
         categories: Tripo parameters that differ for a category (matched without case).
     """
@@ -75,11 +78,19 @@ class Rules(_Section):
     mapping: dict[str, Text] = Field(default_factory=dict)
     status_labels: dict[Status, Text] = Field(default_factory=dict)
     review_owner: Text | dict[str, Text] = ""
+    delegates: dict[str, Text] = Field(default_factory=dict)
     regenerate_changed: Literal["never", "auto"] = "never"
     quality: QualityRules = Field(default_factory=QualityRules)
     tripo: TripoRules = Field(default_factory=TripoRules)
     categories: dict[str, dict[str, Any]] = Field(default_factory=dict)
     nightly: NightlyRules = Field(default_factory=NightlyRules)
+
+    @field_validator("delegates")
+    @classmethod
+    def _delegates_lead_somewhere(cls, delegates: dict[str, str]) -> dict[str, str]:
+        if problem := problem_of_delegates(delegates):
+            raise PydanticCustomError("delegates", "{problem}", {"problem": problem})
+        return delegates
 
     def label(self, status: Status) -> str:
         """The word the team's sheet shows for a status."""
@@ -98,6 +109,10 @@ class Rules(_Section):
             return self.review_owner
         named = {name.casefold(): owner for name, owner in self.review_owner.items()}
         return named.get(category.casefold(), "")
+
+    def reviewer_of(self, owner: str, category: str) -> str:
+        """In whose queue a product belongs: the sheet's owner or that of the rules, or who stands in; "" for nobody."""
+        return delegate_of(self.delegates, owner.strip() or self.owner_of(category))
 
 
 MAX_RULES_BYTES = 1_000_000

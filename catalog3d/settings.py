@@ -92,10 +92,14 @@ class StoreSettings(BaseModel):
 
 
 class ReviewSettings(BaseModel):
-    """Where the review page listens."""
+    """Where the review page listens.
+
+    `url` is the address that people use where it is another one, as behind a proxy: https://review.shop.example.
+    """
 
     host: str = "127.0.0.1"
     port: int = 8770
+    url: str = Field(default="", pattern=r"^(https?://[A-Za-z0-9.\-\[\]:]+)?$")
 
 
 class Settings(BaseSettings):

@@ -32,6 +32,11 @@ status_labels: {}
 #     Lamps: Jonas
 review_owner: ""
 
+# Who reviews in the stead of somebody who is away, from whatever sheet or rule the name comes. For example:
+#   delegates:
+#     Mia: Jonas
+delegates: {}
+
 # Whether a changed photo or parameter may buy a new model by itself (auto, within the budget of the run),
 # or only waits in the list for a person (never).
 regenerate_changed: never

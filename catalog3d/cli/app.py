@@ -21,6 +21,7 @@ from catalog3d.cli.standin import standin
 from catalog3d.cli.status import status
 from catalog3d.cli.sync import sync
 from catalog3d.cli.up import up
+from catalog3d.cli.user import user
 
 app = typer.Typer(
     name="catalog3d",
@@ -37,6 +38,7 @@ for command in (
     doctor, standin, up,
 ):  # fmt: skip
     app.command(command.__name__)(command)
+app.add_typer(user)
 
 
 def _version(wanted: bool) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 from pathlib import Path
 from typing import Annotated
 
@@ -13,6 +12,8 @@ from catalog3d.adapters.wiring import open_catalog
 from catalog3d.asset import REJECT_REASONS, Approval
 from catalog3d.asset_record import APPROVED
 from catalog3d.cli.errors import console, sentence_on_error
+from catalog3d.cli.person import As, deciding
+from catalog3d.people import Act
 from catalog3d.stages.decide import Decided
 from catalog3d.stages.decide import decide as decide_asset
 
@@ -22,13 +23,14 @@ Note = Annotated[str, typer.Option(help="A note for the team.")]
 REFUSED = 1
 
 
-def approve(sku: Sku, version: Version = 0, note: Note = "") -> None:
+def approve(sku: Sku, version: Version = 0, note: Note = "", as_: As = "") -> None:
     """Approve a SKU's newest model: its file goes into `approved/`, the sheet says so.
 
     Exit code: 0, or 1 if it was refused (no model yet, or a check blocks it).
     """
     with sentence_on_error(json_=False, exit_code=REFUSED), open_catalog(Path.cwd()) as catalog:
-        done = decide_asset(catalog, sku, Approval.APPROVED, person=getpass.getuser(), note=note, version=version)
+        person = deciding(catalog, as_, Act.DECIDE)
+        done = decide_asset(catalog, sku, Approval.APPROVED, person=person, note=note, version=version)
         place = catalog.store.location(f"{APPROVED}{done.asset.file}")
         _say(f"[green]Approved[/] {escape(sku)} V{done.asset.version}: {escape(place)}", done)
 
@@ -38,15 +40,15 @@ def reject(
     reason: Annotated[str, typer.Option(help="Why: " + ", ".join(REJECT_REASONS))],
     version: Version = 0,
     note: Note = "",
+    as_: As = "",
 ) -> None:
     """Reject a SKU's newest model, with a reason; it leaves `approved/` if it was there.
 
     Exit code: 0, or 1 if it was refused.
     """
     with sentence_on_error(json_=False, exit_code=REFUSED), open_catalog(Path.cwd()) as catalog:
-        done = decide_asset(
-            catalog, sku, Approval.REJECTED, person=getpass.getuser(), reason=reason, note=note, version=version
-        )
+        person = deciding(catalog, as_, Act.DECIDE)
+        done = decide_asset(catalog, sku, Approval.REJECTED, person=person, reason=reason, note=note, version=version)
         _say(f"[red]Rejected[/] {escape(done.asset.file)}: {escape(REJECT_REASONS[reason])}", done)
 
 

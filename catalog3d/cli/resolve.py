@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 from pathlib import Path
 from typing import Annotated
 
@@ -12,7 +11,9 @@ from rich.markup import escape
 
 from catalog3d.adapters.wiring import lookup_rules_of, open_catalog, open_generator
 from catalog3d.cli.errors import console, print_json, sentence_on_error
+from catalog3d.cli.person import As, deciding
 from catalog3d.errors import RunError
+from catalog3d.people import Act
 from catalog3d.stages.context import OpenCatalog
 from catalog3d.stages.resolve import Resolution
 from catalog3d.stages.resolve import adopt as adopt_task
@@ -30,6 +31,7 @@ def resolve(
     force: Annotated[
         bool, typer.Option("--force", help="With --resubmit: although it is early, or tasks may be it. May pay twice.")
     ] = False,
+    as_: As = "",
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")] = False,
 ) -> None:
     """Settle a paid request that got no answer, after looking into the Tripo account.
@@ -47,15 +49,15 @@ def resolve(
                 fix="Add --adopt TASK_ID, or --resubmit if the account has no such task.",
             )
         with open_catalog(Path.cwd(), offline=True) as catalog:
-            done = asyncio.run(_resolve(catalog, sku, adopt, force=force))
+            person = deciding(catalog, as_, Act.ORDER)
+            done = asyncio.run(_resolve(catalog, sku, adopt, person=person, force=force))
         if json_:
             print_json({"sku": sku, "state": done.generation.state.value, "task_id": done.generation.task_id})
         else:
             console().print(escape(done.sentence), soft_wrap=True)
 
 
-async def _resolve(catalog: OpenCatalog, sku: str, task_id: str, *, force: bool) -> Resolution:
-    person = getpass.getuser()
+async def _resolve(catalog: OpenCatalog, sku: str, task_id: str, *, person: str, force: bool) -> Resolution:
     async with open_generator(catalog) as (link, _balance):
         if task_id:
             return await adopt_task(catalog, link, sku, task_id, person=person)

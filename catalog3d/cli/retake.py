@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import getpass
 import sys
 from pathlib import Path
 from typing import Annotated, Any
@@ -14,8 +13,10 @@ from catalog3d.adapters.requests import rerun_request, retake_request
 from catalog3d.adapters.wiring import open_catalog
 from catalog3d.asset import REJECT_REASONS
 from catalog3d.cli.errors import console, sentence_on_error
+from catalog3d.cli.person import As, deciding
 from catalog3d.cli.run import Before, credits_of, existing, perform, say_bills, show, unit_of
 from catalog3d.errors import RunError
+from catalog3d.people import Act
 from catalog3d.request import RunRequest
 from catalog3d.retake import Retake
 from catalog3d.stages.context import OpenCatalog
@@ -30,6 +31,7 @@ def retake(
     note: Annotated[str, typer.Option(help="A note for the team.")] = "",
     budget: Annotated[float | None, typer.Option(help="Most credits this may cost.", min=0)] = None,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask before paying.")] = False,
+    as_: As = "",
     json_: Annotated[bool, typer.Option("--json", help="Print one JSON document on stdout.")] = False,
 ) -> None:
     """Pay for another model of a SKU that has one, from the same photo (or from the new one, if it changed).
@@ -42,6 +44,7 @@ def retake(
     """
     with sentence_on_error(json_=json_):
         with open_catalog(Path.cwd()) as catalog:
+            person = deciding(catalog, as_, Act.ORDER)
             case = retake_case(catalog, sku, reason)
         sheet = str(existing(Path(case.sheet)))
         if case.made is not None:
@@ -51,7 +54,7 @@ def retake(
             report = perform(request, "rerun_failed", sku=sku, **again)
         else:
             wishes: dict[str, Any] = {"sheet": sheet, "sku": sku, "budget": credits_of(budget)}
-            asking = _asking(case, reason=reason, note=note, yes=yes)
+            asking = _asking(case, person=person, reason=reason, note=note, yes=yes)
             report = perform(retake_request(**wishes), "retake", before=asking, **wishes)
         show(report, json_=json_)
         with open_catalog(Path(sheet).parent) as catalog:
@@ -61,7 +64,7 @@ def retake(
     raise typer.Exit(0 if is_made else 1)
 
 
-def _asking(case: Case, *, reason: str, note: str, yes: bool) -> Before:
+def _asking(case: Case, *, person: str, reason: str, note: str, yes: bool) -> Before:
     """Price the retake, ask for a yes, and write it down as this person's decision."""
 
     def before(catalog: OpenCatalog, request: RunRequest, planned: Planned) -> None:
@@ -71,7 +74,7 @@ def _asking(case: Case, *, reason: str, note: str, yes: bool) -> Before:
         if not yes and _somebody_is_there():
             price = f"{credits_text(item.credits)} {unit_of(catalog)}"
             _require_yes(f"Make another model of {plain(item.sku)} beside V{case.version} for {price}?")
-        catalog.registry.retakes.ask(wish, person=getpass.getuser(), reason=reason, note=note)
+        catalog.registry.retakes.ask(wish, person=person, reason=reason, note=note)
 
     return before
 

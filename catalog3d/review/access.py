@@ -1,134 +1,98 @@
-"""Who may use the page: whoever sits at this machine, under the name they logged in to it with.
+"""Who may use the page, and what they may do there: what the site's own modules need of it.
 
-Nothing but a loopback address is listened on. Other people's pages in the same browser are kept out: by the Host and
-Origin of each request, a token in each form, and a content security policy.
+`install_access` puts a gate in front of all routes. Behind it `person(request)` is whose request it is, `needs(act)` a
+dependency that refuses roles which may not, `csrf_token(request)` what each form brings along in its field `csrf` (the
+first of the form) or each script in `X-CSRF-Token`, and `signed_link(request, path)` an address for model viewers.
 """
 
 from __future__ import annotations
 
-import getpass
-import hmac
-import ipaddress
-import secrets
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from enum import StrEnum
-from urllib.parse import urlsplit
+from collections.abc import Callable
+from http import HTTPStatus
 
-from fastapi import FastAPI, Request, Response
-from starlette.middleware.base import RequestResponseEndpoint
-from starlette.responses import PlainTextResponse
+from fastapi import FastAPI, Request
+from starlette.responses import Response
 
-from catalog3d.errors import ProductError, RunError
+from catalog3d.adapters.registry.users import UserRecord
+from catalog3d.errors import ProductError
+from catalog3d.people import Act, Person
+from catalog3d.ports import Clock
+from catalog3d.review.attempts import LoginLimits
+from catalog3d.review.checks import CSRF_FIELD, CSRF_HEADER, refusal
+from catalog3d.review.gate import Gate
+from catalog3d.review.links import LINK_S, Signer
+from catalog3d.review.login import Login
+from catalog3d.review.policy import AccessPolicy
+from catalog3d.review.refusals import Refused, answer_of
+from catalog3d.review.visit import Access, visit_of
 
-CSRF_FIELD = "csrf"
-POLICY = (
-    "default-src 'self'; script-src 'self' 'wasm-unsafe-eval'; style-src 'self' 'unsafe-inline'; "
-    "img-src 'self' data: blob:; connect-src 'self' blob: data:; worker-src 'self' blob:; object-src 'none'; "
-    "base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
-)
-"""Measured with model-viewer 4.4: without `connect-src blob:` textures are missing, without `wasm-unsafe-eval` its
-mesh decoder fails, without inline styles its canvas has the wrong size."""
-MAX_BODY_BYTES = 200_000
-"""A form with a note and a hundred ticked rows has a tenth of this."""
-
-_HEADERS = {
-    "content-security-policy": POLICY,
-    "x-content-type-options": "nosniff",
-    "referrer-policy": "same-origin",
-    "cross-origin-opener-policy": "same-origin",
-    "cross-origin-resource-policy": "same-origin",
-}
+__all__ = [
+    "CSRF_FIELD", "CSRF_HEADER", "AccessPolicy", "Act", "Person", "Refused", "csrf_token", "install_access",
+    "is_logged_in", "needs", "person", "signed_link",
+]  # fmt: skip
 
 
-class Act(StrEnum):
-    """Something that takes a right."""
+def install_access(app: FastAPI, *, users: UserRecord, policy: AccessPolicy, clock: Clock, secret: bytes) -> Access:
+    """Put the gate in front of the app, and the login page into it.
 
-    LOOK = "look"
-    DECIDE = "decide"
+    Args:
+        secret: Of the home (`adapters.kept_secret`): what it signs holds until it is replaced.
 
-
-@dataclass(frozen=True, kw_only=True)
-class Person:
-    """Somebody whose name stands in the record."""
-
-    name: str
-
-
-def require_loopback(host: str) -> None:
-    """Raise RunError REVIEW_HOST for an address that others could reach: there is no login yet."""
-    try:
-        inside = host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        inside = False
-    if not inside:
-        raise RunError(
-            f"The review page has no login yet, so it does not listen on {host}.",
-            code="REVIEW_HOST",
-            fix="Set CATALOG3D_REVIEW__HOST to 127.0.0.1, and reach it from elsewhere through an SSH tunnel.",
-        )
-
-
-def install_access(app: FastAPI) -> None:
-    """Keep everybody else's pages out of every request, and put the security headers on every answer."""
-    app.state.csrf_token = secrets.token_urlsafe(32)
-    app.state.person = Person(name=getpass.getuser())
-
-    @app.middleware("http")
-    async def _guarded(request: Request, call_next: RequestResponseEndpoint) -> Response:
-        refused = _refusal(request)
-        answer: Response = PlainTextResponse(refused[1], refused[0]) if refused else await call_next(request)
-        for name, value in _HEADERS.items():
-            answer.headers.setdefault(name, value)
-        return answer
+    Raises:
+        RunError: REVIEW_NEEDS_USERS.
+    """
+    policy.require_users(users)
+    access = Access(users=users, policy=policy, signer=Signer(secret, clock), limits=LoginLimits(clock))
+    app.state.access = access
+    app.include_router(Login(access).router)
+    app.add_exception_handler(Refused, _refused)
+    app.add_middleware(Gate, access=access)
+    return access
 
 
 def person(request: Request) -> Person:
-    """Whose request it is."""
-    found: Person = request.app.state.person
+    """Whose request it is.
+
+    Raises:
+        Refused: On a path that is open to all.
+    """
+    found = visit_of(request).person
+    if found is None:
+        raise refusal(HTTPStatus.UNAUTHORIZED, "NOT_LOGGED_IN", "Nobody is logged in.", "Log in, and do it again.")
     return found
 
 
-def csrf_token(request: Request) -> str:
-    """What each form must bring along in its field `csrf`."""
-    token: str = request.app.state.csrf_token
-    return token
+def is_logged_in(request: Request) -> bool:
+    """Whether there is a session that can be ended; not where nobody has to log in."""
+    return bool(visit_of(request).token)
 
 
-def needs(act: Act) -> Callable[[Request], Awaitable[Person]]:
-    """A dependency: the person, if they may do this.
+def needs(act: Act) -> Callable[[Request], Person]:
+    """A dependency: the person, if their role allows this; else the page that says so."""
 
-    Raises:
-        ProductError: FORM_EXPIRED for a form that this page did not make.
-    """
-
-    async def permitted(request: Request) -> Person:
-        if request.method not in {"GET", "HEAD"}:
-            sent = (await request.form()).get(CSRF_FIELD)
-            if not isinstance(sent, str) or not hmac.compare_digest(sent.encode(), csrf_token(request).encode()):
-                raise ProductError(
-                    f"This form is from before the page was started again, so it may not {act}.",
-                    code="FORM_EXPIRED",
-                    fix="Go back, copy your note, load the page anew, and send it again.",
-                )
-        return person(request)
+    def permitted(request: Request) -> Person:
+        found = person(request)
+        try:
+            found.require(act)
+        except ProductError as error:
+            raise Refused(HTTPStatus.FORBIDDEN, error) from error
+        return found
 
     return permitted
 
 
-def _refusal(request: Request) -> tuple[int, str] | None:
-    """Status and sentence for a request that did not come from our own pages or a person's address bar."""
-    host = request.headers.get("host", "")
-    try:
-        require_loopback(urlsplit(f"//{host}").hostname or "")
-    except (RunError, ValueError):
-        return 421, "This page answers on a loopback address only."
-    if request.method in {"GET", "HEAD"}:
-        return None
-    origin = request.headers.get("origin")
-    if origin is not None and origin != f"{request.url.scheme}://{host}":
-        return 403, "This request came from another site."
-    length = request.headers.get("content-length", "")
-    if not length.isdecimal():
-        return 411, "The request does not say how long it is."
-    return (413, "The form is too large.") if int(length) > MAX_BODY_BYTES else None
+def csrf_token(request: Request) -> str:
+    """What a form, or a script, brings along to show that it is from a page of ours."""
+    access: Access = request.app.state.access
+    return access.signer.form_token(visit_of(request).browser)
+
+
+def signed_link(request: Request, path: str, lifetime_s: float = LINK_S) -> str:
+    """An address of a path like `policy.signed` that model viewers and phones can fetch for a while without logging in."""
+    access: Access = request.app.state.access
+    return access.signer.link(path, lifetime_s)
+
+
+async def _refused(request: Request, refused: Exception) -> Response:
+    assert isinstance(refused, Refused)  # noqa: S101 - registered for this class only
+    return answer_of(request, refused)

@@ -13,6 +13,7 @@ from catalog3d.adapters.registry.lookups import LookupRecord
 from catalog3d.adapters.registry.rebuild import Rebuild
 from catalog3d.adapters.registry.retakes import RetakeRecord
 from catalog3d.adapters.registry.runs import RunRecord
+from catalog3d.adapters.registry.users import UserRecord
 from catalog3d.home import Home
 from catalog3d.ports import Clock
 
@@ -34,8 +35,10 @@ class Registry:
     pixels: PixelDigestRecord
     lookups: LookupRecord
     rebuild: Rebuild
+    users: UserRecord
 
     def close(self) -> None:
+        self.users.close()
         self.engine.dispose()
 
 
@@ -46,6 +49,7 @@ def open_registry(home: Home, url: str, clock: Clock, catalog: str = "") -> Regi
         url: CATALOG3D_REGISTRY_URL, or "" for a SQLite file in the home.
         catalog: Its name there; "" = live or rehearsal, as the home is.
     """
+    is_shared = bool(url) or home.catalog == "live"  # in a rehearsal of its own, people are those of the live registry
     catalog = catalog or home.catalog
     engine = open_engine(url or sqlite_url(home.registry_file))
     return Registry(
@@ -58,4 +62,5 @@ def open_registry(home: Home, url: str, clock: Clock, catalog: str = "") -> Regi
         pixels=PixelDigestRecord(engine, clock),
         lookups=LookupRecord(engine, clock),
         rebuild=Rebuild(engine, catalog, clock),
+        users=UserRecord(engine if is_shared else Home(root=home.root, catalog="live").registry_file, clock),
     )

@@ -301,10 +301,22 @@ class PictureRow(Base):
 
 
 class UserRow(Base):
-    """Somebody who may look, decide or operate."""
+    """Somebody who may look, decide or operate. A removed one stays: the name is that of their decisions."""
 
     __tablename__ = "users"
     name: Mapped[str] = mapped_column(String(100), primary_key=True)
     role: Mapped[str] = mapped_column(String(16))
     password_hash: Mapped[str] = mapped_column(Text, default="")
     created_at: Mapped[datetime]
+    password_at: Mapped[datetime]
+    removed_at: Mapped[datetime | None]
+
+
+class SessionRow(Base):
+    """A browser in which somebody is logged in. What its cookie holds is not kept, only its digest."""
+
+    __tablename__ = "sessions"
+    token_sha256: Mapped[str] = mapped_column(String(64), primary_key=True)
+    name: Mapped[str] = mapped_column(ForeignKey("users.name"), index=True)
+    created_at: Mapped[datetime]
+    expires_at: Mapped[datetime]
