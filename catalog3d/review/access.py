@@ -28,7 +28,7 @@ from catalog3d.review.visit import Access, visit_of
 
 __all__ = [
     "CSRF_FIELD", "CSRF_HEADER", "AccessPolicy", "Act", "Person", "Refused", "csrf_token", "install_access",
-    "is_logged_in", "needs", "person", "signed_link",
+    "is_logged_in", "needs", "person", "signed_link", "visitor",
 ]  # fmt: skip
 
 
@@ -60,6 +60,11 @@ def person(request: Request) -> Person:
     if found is None:
         raise refusal(HTTPStatus.UNAUTHORIZED, "NOT_LOGGED_IN", "Nobody is logged in.", "Log in, and do it again.")
     return found
+
+
+def visitor(request: Request) -> Person | None:
+    """Whose request it is, for pages that are shown to nobody in particular too, such as that of an error."""
+    return visit_of(request).person
 
 
 def is_logged_in(request: Request) -> bool:

@@ -48,6 +48,6 @@ class Visit:
 
 
 def visit_of(request: Request) -> Visit:
-    """What the gate found out about this request."""
-    visit: Visit = request.state.visit
+    """What the gate found out about this request; nothing if it failed itself."""
+    visit: Visit = getattr(request.state, "visit", Visit())
     return visit
