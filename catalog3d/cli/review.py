@@ -14,9 +14,10 @@ from catalog3d.adapters.mesh_process import MeshInspector
 from catalog3d.adapters.wiring import open_catalog
 from catalog3d.cli.errors import console, sentence_on_error
 from catalog3d.cli.foreground import WATCH_S, stop_requests
+from catalog3d.cli.person import login_name
 from catalog3d.cli.run import announce
 from catalog3d.errors import RunError
-from catalog3d.review.access import require_loopback
+from catalog3d.review.access import AccessPolicy
 from catalog3d.review.app import create_app
 from catalog3d.review.server import ReviewServer
 from catalog3d.review.viewer_setup import has_viewer
@@ -36,18 +37,18 @@ def review(
     """
     with sentence_on_error(json_=False), open_catalog(Path.cwd(), rehearse=rehearse) as catalog:
         settings = catalog.settings.review
-        require_loopback(settings.host)
+        policy = AccessPolicy(host=settings.host, url=settings.url, login_name=login_name())
         inspector = MeshInspector()
         try:
             ready = threading.Event()
-            app = create_app(catalog, inspector)
+            app = create_app(catalog, inspector, policy)
             server = ReviewServer(app, host=settings.host, port=settings.port, on_ready=lambda _url: ready.set())
             serving = threading.Thread(target=server.serve_here, name="review", daemon=True)
             with stop_requests() as stop:
                 serving.start()
                 _await_start(ready, serving)
                 announce(console(), catalog)
-                _say(server.url)
+                _say(policy.url or server.url, policy.advice)
                 if open_:
                     webbrowser.open(server.url)
                 while serving.is_alive() and not stop.wait(WATCH_S):
@@ -65,9 +66,11 @@ def _await_start(ready: threading.Event, serving: threading.Thread) -> None:
         raise RunError("The review page did not start.", code="REVIEW_FAILED", fix="Read what stands above, try again.")
 
 
-def _say(url: str) -> None:
+def _say(url: str, advice: str) -> None:
     out = console()
     out.print(f"[bold]Review at {escape(url)}[/]")
+    if advice:
+        out.print(f"[yellow]{escape(advice)}[/]", soft_wrap=True)
     if not has_viewer():
         out.print(
             "The interactive viewer is not installed, so models are shown as drawn pictures: `make viewer` fetches it "

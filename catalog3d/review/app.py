@@ -9,10 +9,11 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse
 from starlette.exceptions import HTTPException
 
+from catalog3d.adapters.kept_secret import kept_secret
 from catalog3d.adapters.mesh_process import MeshInspector
 from catalog3d.errors import Catalog3DError, RunError, TransientError
 from catalog3d.review import routes_asset, routes_files, routes_queue
-from catalog3d.review.access import install_access
+from catalog3d.review.access import AccessPolicy, install_access
 from catalog3d.review.site import open_site, site_of
 from catalog3d.stages.context import OpenCatalog
 
@@ -21,8 +22,12 @@ log = logging.getLogger(__name__)
 _STATUS = {"ASSET_UNKNOWN": 404, "PHOTO_MISSING": 404, "KEY_MISSING": 404, "FORM_EXPIRED": 403, "ROLE_REFUSED": 403}
 
 
-def create_app(catalog: OpenCatalog, inspector: MeshInspector) -> FastAPI:
-    """The application for one open catalog; both outlive it and are closed by whoever opened them."""
+def create_app(catalog: OpenCatalog, inspector: MeshInspector, policy: AccessPolicy) -> FastAPI:
+    """The application for one open catalog; both outlive it and are closed by whoever opened them.
+
+    Raises:
+        RunError: REVIEW_NEEDS_USERS, SECRET_UNUSABLE.
+    """
     app = FastAPI(title="catalog3d review", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.site = open_site(catalog, inspector)
     for routes in (routes_queue, routes_files, routes_asset):
@@ -31,7 +36,8 @@ def create_app(catalog: OpenCatalog, inspector: MeshInspector) -> FastAPI:
     app.add_exception_handler(RequestValidationError, _unreadable)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(Exception, _defect)
-    install_access(app)
+    secret = kept_secret(catalog.home.review_secret)
+    install_access(app, users=catalog.registry.users, policy=policy, clock=catalog.clock, secret=secret)
     return app
 
 

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
 from catalog3d.adapters.requests import retake_request
 from catalog3d.asset import Approval, Asset, Decision
-from catalog3d.errors import ProductError
 from catalog3d.stages.context import OpenCatalog
-from catalog3d.stages.decide import Decided, decide
+from catalog3d.stages.decide import Decided, decide, undo_decision
 from catalog3d.stages.planning import make_plan
 from catalog3d.stages.retaking import require_retakable, retake_case
 
 ALREADY_DECIDED = "ALREADY_DECIDED"
-_one_at_a_time = threading.Lock()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,7 +21,7 @@ class Verdict:
     """What a person sends about one asset.
 
     Attributes:
-        seen: How many decisions about it they had before them: another number means that somebody was faster.
+        seen: The revision of the asset that they had before them: another one means that somebody was faster.
     """
 
     choice: Approval
@@ -58,23 +55,26 @@ def decide_asset(catalog: OpenCatalog, asset: Asset, verdict: Verdict) -> Decide
     Raises:
         ProductError: ALREADY_DECIDED, and as `catalog3d.stages.decide.decide`.
     """
-    with _one_at_a_time:
-        if len(decisions_about(catalog, asset)) != verdict.seen:
-            raise ProductError(
-                f"Somebody else has decided about {asset.sku} V{asset.version} meanwhile.",
-                code=ALREADY_DECIDED,
-                fix="Look at what they decided.",
-                sku=asset.sku,
-            )
-        return decide(
-            catalog,
-            asset.sku,
-            verdict.choice,
-            person=verdict.person,
-            reason=verdict.reason,
-            note=_with_answers(verdict),
-            version=asset.version,
-        )
+    return decide(
+        catalog,
+        asset.sku,
+        verdict.choice,
+        person=verdict.person,
+        reason=verdict.reason,
+        note=verdict.note,
+        version=asset.version,
+        checklist=verdict.checklist,
+        seen=verdict.seen,
+    )
+
+
+def take_back(catalog: OpenCatalog, asset: Asset, *, person: str, seen: int) -> Decided:
+    """Undo the last decision about an asset, unless somebody decided since.
+
+    Raises:
+        ProductError: ALREADY_DECIDED, NOTHING_TO_UNDO, UNDO_REFUSED.
+    """
+    return undo_decision(catalog, asset.sku, asset.version, person=person, seen=seen)
 
 
 def decisions_about(catalog: OpenCatalog, asset: Asset) -> list[Decision]:
@@ -97,10 +97,3 @@ def price_retake(catalog: OpenCatalog, sku: str, reason: str) -> RetakePrice:
     item = next(item for item in planned.plan.items if item.sku == sku)
     require_retakable(item)
     return RetakePrice(credits=item.credits, why=item.why)
-
-
-def _with_answers(verdict: Verdict) -> str:
-    """The note with the checklist's answers behind it: the record has no other place for them yet."""
-    names = {True: "yes", False: "no"}
-    answers = ", ".join(f"{code} {names[answer]}" for code, answer in verdict.checklist.items())
-    return " ".join(part for part in (verdict.note.strip(), f"[{answers}]" if answers else "") if part)

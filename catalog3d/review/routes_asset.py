@@ -17,7 +17,7 @@ from catalog3d.errors import Catalog3DError, ProductError
 from catalog3d.review.access import Person
 from catalog3d.review.asset_page import asset_view
 from catalog3d.review.checklist import answers_of
-from catalog3d.review.decisions import ALREADY_DECIDED, Verdict, decide_asset, decisions_about, price_retake
+from catalog3d.review.decisions import ALREADY_DECIDED, Verdict, decide_asset, decisions_about, price_retake, take_back
 from catalog3d.review.measuring import TURNS
 from catalog3d.review.queue import Wish, read_wish
 from catalog3d.review.routes_queue import Decider, Form, Looker, TheSite, done_of, wish_of_form
@@ -100,6 +100,17 @@ def decide(request: Request, site: TheSite, person: Decider, item: Item, form: F
     return RedirectResponse(_next_href(site, wish, person, item, done=item.asset.id), 303)
 
 
+@router.post("/assets/{asset_id}/undo")
+def undo(request: Request, site: TheSite, person: Decider, item: Item, form: Form) -> Response:
+    """Take the last decision about it back, and show it again."""
+    wish = wish_of_form(form)
+    try:
+        take_back(site.catalog, item.asset, person=person.name, seen=_seen(form))
+    except Catalog3DError as error:
+        return _not_decided(request, site, person, item, wish, Kept(), error)
+    return RedirectResponse(f"/assets/{item.asset.id}?{wish.query()}", 303)
+
+
 def _decide(site: Site, person: Person, item: QueueItem, kept: Kept, *, seen: int) -> None:
     if kept.choice not in {Approval.APPROVED.value, Approval.REJECTED.value}:
         raise ProductError(
@@ -147,7 +158,7 @@ def _require_reason(kept: Kept) -> None:
 def _not_decided(
     request: Request, site: Site, person: Person, item: QueueItem, wish: Wish, kept: Kept, error: Catalog3DError
 ) -> HTMLResponse:
-    said = decisions_about(site.catalog, item.asset)
+    now = site.queue.item(item.asset.id) or item
     is_conflict = error.code == ALREADY_DECIDED
     return site.page(
         request,
@@ -158,8 +169,8 @@ def _not_decided(
         kept=kept,
         error=error,
         is_conflict=is_conflict,
-        decisions=said,
-        seen=len(said),
+        decisions=decisions_about(site.catalog, item.asset),
+        seen=now.seen,
         next_href=_next_href(site, wish, person, item),
     )
 

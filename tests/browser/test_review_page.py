@@ -59,7 +59,6 @@ def drawing_browser() -> Iterator[Browser]:
 @pytest.fixture
 def gallery(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gallery]:
     with_key(monkeypatch)
-    monkeypatch.setenv("LOGNAME", "maria")
     with open_gallery(tmp_path) as opened:
         yield opened
 
@@ -201,6 +200,17 @@ def test_keys_wait_while_somebody_types_or_holds_ctrl_and_can_be_switched_off(
     page.get_by_role("button", name="Approve").click()
     page.wait_for_url(f"**/assets/{second.id}?**")
     assert gallery.status("CH000") is Status.APPROVED
+
+
+def test_a_decision_is_undone_with_one_key(gallery: Gallery, url: str, page: Page, without_viewer: None) -> None:
+    first, second = chairs(gallery, 2)
+    page.goto(f"{url}/assets/{first.id}")
+    press(page, "a")
+    page.wait_for_url(f"**/assets/{second.id}?**")
+    press(page, "z")
+    page.wait_for_url(f"**/assets/{first.id}?**")
+    assert gallery.status("CH000") is Status.GENERATED
+    assert gallery.approved_files() == []
 
 
 def test_a_warning_takes_a_second_press_and_a_blocked_model_none(

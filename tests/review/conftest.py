@@ -14,14 +14,11 @@ from tests.review.gallery import Gallery, Visitor, open_gallery, served
 @pytest.fixture
 def gallery(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gallery]:
     with_key(monkeypatch)
-    monkeypatch.setenv("LOGNAME", "maria")
     with open_gallery(tmp_path) as opened:
         yield opened
 
 
 @pytest.fixture
 def visitor(gallery: Gallery) -> Iterator[Visitor]:
-    with served(gallery) as url:
-        visiting = Visitor(url)
+    with served(gallery) as url, Visitor(url) as visiting:
         yield visiting
-        visiting.http.close()

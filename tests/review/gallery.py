@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from html import unescape
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import httpx
 import numpy as np
@@ -23,6 +23,7 @@ from catalog3d.asset_record import AssetRecord, PhotoDigest, Provenance, asset_k
 from catalog3d.ledger import Generation
 from catalog3d.product import Product, Severity
 from catalog3d.quality import Check, MeshReport
+from catalog3d.review.access import AccessPolicy
 from catalog3d.review.app import create_app
 from catalog3d.review.server import ReviewServer
 from catalog3d.stages.resting import resting
@@ -125,12 +126,11 @@ def open_gallery(folder: Path, *rows: dict[str, str]) -> Iterator[Gallery]:
 
 
 @contextmanager
-def served(gallery: Shop) -> Iterator[str]:
+def served(gallery: Shop, **policy: Any) -> Iterator[str]:
     """The review page of a catalog on a free port; its address."""
     ready, inspector = threading.Event(), MeshInspector()
-    server = ReviewServer(
-        create_app(gallery.catalog, inspector), host="127.0.0.1", port=0, on_ready=lambda _url: ready.set()
-    )
+    app = create_app(gallery.catalog, inspector, AccessPolicy(host="127.0.0.1", login_name="maria", **policy))
+    server = ReviewServer(app, host="127.0.0.1", port=0, on_ready=lambda _url: ready.set())
     thread = threading.Thread(target=server.serve_here, daemon=True)
     thread.start()
     try:
@@ -146,7 +146,15 @@ class Visitor:
     """A browser without JavaScript: it loads pages and sends the forms that are on them."""
 
     def __init__(self, url: str) -> None:
-        self.http = httpx.Client(base_url=url, trust_env=False, timeout=60)
+        self.http = httpx.Client(
+            base_url=url, trust_env=False, timeout=60, headers={"origin": url, "accept": "text/html"}
+        )
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_how: object) -> None:
+        self.http.close()
 
     def get(self, path: str, **options: Any) -> httpx.Response:
         return self.http.get(path, **options)

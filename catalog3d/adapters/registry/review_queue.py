@@ -43,10 +43,15 @@ class QueueFilter:
 
 @dataclass(frozen=True, kw_only=True)
 class OwnerRules:
-    """Who reviews what the sheet names nobody for: one name, or a name by category."""
+    """Who reviews what the sheet names nobody for: one name, or a name by category.
+
+    Attributes:
+        delegates: Who is away -> who reviews in their stead in the end.
+    """
 
     everybody: str = ""
     by_category: Mapping[str, str] = field(default_factory=dict)
+    delegates: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,7 +60,6 @@ class QueueItem:
 
     Attributes:
         rank: BLOCKED, DOUBTED, WARNED or GREEN.
-        seen: How many decisions there are about this version: what a later decision is held against.
     """
 
     asset: Asset
@@ -68,7 +72,11 @@ class QueueItem:
     input: str
     rank: int
     priority: int
-    seen: int
+
+    @property
+    def seen(self) -> int:
+        """What a decision on it is held against: grows with everything that people decide about it."""
+        return self.asset.revision
 
     @property
     def is_green(self) -> bool:
@@ -198,14 +206,18 @@ class ReviewQueue:
             (or_(self._category == name, func.lower(self._category) == name.lower()), literal(owner))
             for name, owner in owners.by_category.items()
         ]
-        return case((named != "", named), *of_category, else_=literal(owners.everybody))
+        owner = case((named != "", named), *of_category, else_=literal(owners.everybody))
+        stand_ins = [
+            (or_(owner == away, func.lower(owner) == away.lower()), literal(there))
+            for away, there in owners.delegates.items()
+        ]
+        return case(*stand_ins, else_=owner) if stand_ins else owner
 
     @property
     def _columns(self) -> tuple[Any, ...]:
         """What an item is made of, in the order in which `_items` takes it."""
-        decisions = select(func.count()).where(DecisionRow.asset_id == AssetRow.id).scalar_subquery()
         kind = func.coalesce(ProductRow.fields["input"].as_string(), "")
-        return AssetRow, ProductRow, self._category, self._owner, self._rank, self._priority, decisions, kind
+        return AssetRow, ProductRow, self._category, self._owner, self._rank, self._priority, kind
 
     def _stored(self, *columns: Any) -> Select[Any]:
         """Every stored version with its product."""
@@ -265,7 +277,6 @@ class ReviewQueue:
                     input=kind,
                     rank=rank,
                     priority=priority,
-                    seen=seen,
                 )
-                for asset, product, category, owner, rank, priority, seen, kind in session.execute(query)
+                for asset, product, category, owner, rank, priority, kind in session.execute(query)
             ]
