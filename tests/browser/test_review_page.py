@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -43,6 +44,22 @@ def viewer() -> None:
         viewer_setup.install_viewer()
     except RunError as error:
         lacking(str(error))
+
+
+@pytest.fixture(scope="module")
+def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The accessibility rules of axe-core as a script, fetched from npm in the pinned version."""
+    npm = shutil.which("npm")
+    if npm is None:
+        lacking("npm is not installed")
+    folder = tmp_path_factory.mktemp("axe")
+    for name in ("package.json", "package-lock.json"):
+        shutil.copyfile(Path(__file__).parent / "axe" / name, folder / name)
+    command = [str(npm), "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+    if done.returncode:
+        lacking(f"axe-core could not be fetched: {done.stderr[-300:]}")
+    return (folder / "node_modules" / "axe-core" / "axe.min.js").read_text()
 
 
 @pytest.fixture(scope="module")
@@ -294,3 +311,25 @@ def test_pages_fit_the_width_of_a_desktop_and_of_a_phone(gallery: Gallery, url: 
             assert page.evaluate("document.documentElement.scrollWidth") <= width, (path, name)
             if folder := os.environ.get("CATALOG3D_TEST_PICTURES"):
                 page.screenshot(path=Path(folder) / f"review{path.replace('/', '-')}-{name}.png", full_page=True)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_pages_have_no_serious_accessibility_findings(
+    gallery: Gallery, url: str, drawing_browser: Browser, axe: str, scheme: str, without_viewer: None
+) -> None:
+    gallery.write({"SKU": "D9", "Owner": "Maria", "Dimensions": "45 x 50 x 90 cm"}, {"SKU": "E1"})
+    gallery.make("E1")
+    gallery.make("D9", BLOCK, WARNING)
+    asset = gallery.again("D9", DOUBT)
+    context = drawing_browser.new_context(bypass_csp=True, color_scheme="dark" if scheme == "dark" else "light")
+    page = context.new_page()
+    found: list[str] = []
+    for path in ("/queue?owner=anybody", "/queue?text=zzz", f"/assets/{asset.id}", "/nowhere"):
+        page.goto(url + path)
+        page.evaluate(axe)
+        broken = page.evaluate(
+            "axe.run().then((said) => said.violations.map((rule) => [rule.impact, rule.id, rule.nodes[0].html]))"
+        )
+        found.extend(f"{path}: {rule}" for rule in broken if rule[0] in {"serious", "critical"})
+    context.close()
+    assert found == []
