@@ -133,6 +133,13 @@ def read_until(screen: int, expected: bytes) -> bytes:
     return shown
 
 
+def test_the_login_name_is_asked_for_in_one_place() -> None:
+    """Whoever takes it elsewhere writes down a name that the catalog may not know: `cli.person.deciding` looks."""
+    package = Path(catalog3d.__file__).parent
+    found = [path for path in package.rglob("*.py") if "getpass.getuser" in path.read_text(encoding="utf-8")]
+    assert [str(path.relative_to(package)) for path in found] == ["cli/person.py"]
+
+
 def test_without_users_a_decision_carries_the_login_name(shop: Shop) -> None:
     shop.make("A1")
     assert typed("approve", "A1").exit_code == 0
