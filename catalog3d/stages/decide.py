@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from catalog3d.asset_record import AssetRecord, RecordedDecision
 from catalog3d.audit import Entry
 from catalog3d.errors import Catalog3DError, ProductError
 from catalog3d.stages.context import OpenCatalog
-from catalog3d.stages.index import write_index
+from catalog3d.stages.index import index_decisions
 from catalog3d.stages.ingest import sheet_mapping
 from catalog3d.stages.resting import resting
 from catalog3d.stages.sheet_writer import write_standings
@@ -73,7 +73,7 @@ def decide(
         before = {other.id: other.approval for other in record.assets(sku)}
         asset = record.decide(asset, decision, person=person, reason=reason, note=note, checklist=answers, seen=seen)
         _carry_out(catalog, asset)
-        write_index(catalog)
+    index_decisions(catalog)
     notes = (*_other_versions(catalog, asset, before), *_tell_sheet(catalog, sku))
     return Decided(asset=asset, notes=notes)
 
@@ -101,7 +101,7 @@ def undo_decision(
         before = {other.id: other.approval for other in record.assets(sku)}
         asset = record.undo(asset, person=person, note=note, seen=seen)
         _carry_out(catalog, asset)
-        write_index(catalog)
+    index_decisions(catalog)
     notes = (*_other_versions(catalog, asset, before), *_tell_sheet(catalog, sku))
     return Decided(asset=asset, notes=notes)
 
@@ -207,16 +207,20 @@ def _require_files(catalog: OpenCatalog, record: AssetRecord) -> None:
         )
 
 
+def tell_library(catalog: OpenCatalog, sku: str) -> None:
+    """Keep in the library's records what was decided about a SKU: also a retake, which changes no approval.
+
+    Raises:
+        ProductError: RECORD_INVALID, KEY_MISSING, CONTENT_CHANGED, KEY_TAKEN if the library is not in order.
+    """
+    with catalog.registry.catalog.one_decision_at_a_time():
+        _tell_records(catalog, sku)
+
+
 def _carry_out(catalog: OpenCatalog, decided: Asset) -> None:
-    """Bring library and standing to what the registry says; the approved file comes before any other goes."""
+    """Bring library and standing to what the registry says."""
     sku = decided.sku
-    said = {asset.file: asset.approval for asset in catalog.registry.catalog.assets(sku) if asset.stored}
-    entries = catalog.registry.catalog.entries(sku)
-    records = [record for record in catalog.library.records_of(sku) if record.file in said]
-    for record in sorted(records, key=lambda record: said[record.file] is not Approval.APPROVED):
-        if record.file == decided.file or record.approval is not said[record.file]:
-            told = tuple(RecordedDecision.of(entry) for entry in entries if _is_about(entry, record))
-            catalog.library.set_approval(record, said[record.file], at=catalog.clock.now(), decisions=told)
+    _tell_records(catalog, sku, surely=decided.file)
     rest = resting(catalog, sku)
     if rest is not None:
         stage = Stage.UPDATE_STATUS.value
@@ -224,8 +228,35 @@ def _carry_out(catalog: OpenCatalog, decided: Asset) -> None:
         catalog.registry.catalog.change([change])
 
 
-def _is_about(entry: Entry, record: AssetRecord) -> bool:
-    return (entry.version, entry.format) == (record.version, record.format)
+def _tell_records(catalog: OpenCatalog, sku: str, surely: str = "") -> None:
+    """Bring the records of a SKU to what the registry says; the approved file comes before any other goes.
+
+    Args:
+        surely: A file whose place is brought in order even if its record says all of it already.
+    """
+    said = {asset.file: asset.approval for asset in catalog.registry.catalog.assets(sku) if asset.stored}
+    entries = catalog.registry.catalog.entries(sku)
+    records = [record for record in catalog.library.records_of(sku) if record.file in said]
+    for record in sorted(records, key=lambda record: said[record.file] is not Approval.APPROVED):
+        told = _told(record, entries)
+        if record.file == surely or (record.approval, record.decisions) != (said[record.file], told):
+            catalog.library.set_approval(record, said[record.file], at=catalog.clock.now(), decisions=told)
+
+
+def _told(record: AssetRecord, entries: Sequence[Entry]) -> tuple[RecordedDecision, ...]:
+    """What a record is to hold of the decisions about a SKU.
+
+    Those of the registry, and what proves itself an entry of a trail and the registry does not know: an older copy of
+    it that was put back must not take away the evidence.
+    """
+    about = [entry for entry in entries if (entry.version, entry.format) == (record.version, record.format)]
+    known = {place.hash for entry in about for place in entry.places}
+    own = [
+        said
+        for said in record.decisions
+        if said.places and said.places[-1].hash not in known and said.entry(record).proven_places == len(said.places)
+    ]
+    return tuple(sorted((*own, *map(RecordedDecision.of, about)), key=lambda said: said.at))
 
 
 def _other_versions(catalog: OpenCatalog, decided: Asset, before: dict[int, Approval]) -> list[str]:

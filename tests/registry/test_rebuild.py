@@ -15,9 +15,11 @@ from catalog3d.adapters.registry.rebuild import Rebuild
 from catalog3d.adapters.registry.registry import Registry
 from catalog3d.asset import Approval
 from catalog3d.audit import Entry
+from catalog3d.audit_faults import verify
 from catalog3d.ledger import Generation, LedgerState, Outcome
 from catalog3d.recovery import Findings, FoundAsset, FoundGeneration, FoundProduct
 from catalog3d.status import Status
+from tests.chains import a_chain
 from tests.clock import HandClock
 from tests.products import NOW, a_brief
 from tests.registry.test_ledger import AMPLE, intent, leased
@@ -108,6 +110,16 @@ def test_a_model_comes_back_with_its_task_its_credits_and_what_was_decided(regis
     assert (standing.reason, "Too red." in standing.message) == ("WRONG_COLOR", True)
     assert [said.person for said in registry.catalog.decisions("A1")] == ["Ben"]
     assert registry.ledger.open_intent(intent(), AMPLE).task_id == "task-a"
+
+
+def test_decisions_come_back_in_the_order_of_their_chain_whatever_the_clocks_said(registry: Registry) -> None:
+    later = replace(rejected("A1"), decision="undone", at=NOW - timedelta(seconds=20))
+    first, second = a_chain([rejected("A1"), later])
+    registry.rebuild.restore(found(version(decisions=(second, first))))
+    trail = registry.catalog.trail()
+    assert [entry.decision for entry in trail.entries] == ["rejected", "undone"]
+    assert [entry.places[0] for entry in trail.entries] == [first.place, second.place]
+    assert verify(trail.entries) == []
 
 
 def test_many_who_restore_at_once_restore_it_once(registry: Registry) -> None:

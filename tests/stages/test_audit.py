@@ -75,6 +75,9 @@ def test_a_trail_whose_end_was_dropped_shows_in_the_library(decided: Shop) -> No
     assert audit_trail(decided.catalog).faults == ()
     (fault,) = audit_trail(decided.catalog, library=True).faults
     assert (fault.code, fault.sequence, fault.sku) == ("ONLY_IN_LIBRARY", 2, "RE")
+    decide(decided.catalog, "RE", Approval.APPROVED, person="Mallory")
+    found = audit_trail(decided.catalog, library=True)
+    assert [(fault.code, fault.sequence) for fault in found.faults] == [("ONLY_IN_LIBRARY", 2)]
 
 
 def test_early_records_of_decisions_are_restored_without_evidence_and_are_no_fault(decided: Shop) -> None:

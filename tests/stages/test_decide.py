@@ -14,11 +14,12 @@ from catalog3d.errors import ProductError
 from catalog3d.library import Library
 from catalog3d.product import Severity
 from catalog3d.quality import Check
+from catalog3d.retake import Retake
 from catalog3d.stages.audit import audit_trail
-from catalog3d.stages.decide import MAX_NOTE, Decided, decide, undo_decision
+from catalog3d.stages.decide import MAX_NOTE, Decided, decide, tell_library, undo_decision
 from catalog3d.stages.resting import resting
 from catalog3d.status import Status
-from tests.catalogs import Shop
+from tests.catalogs import REALM, Shop
 
 BROKEN = Check(code="INDEX_OOB", severity=Severity.ERROR, message="An index points nowhere.")
 
@@ -246,36 +247,6 @@ def test_the_second_of_two_reviewers_is_told_and_nothing_of_the_first_is_lost(sh
     assert recorded(shop) == approvals(shop)
 
 
-def test_32_reviewers_at_once_are_all_on_record_and_registry_library_and_trail_agree(shop: Shop) -> None:
-    skus = [f"S{number}" for number in range(4)]
-    shop.write(*({"SKU": sku} for sku in skus))
-    for sku in skus:
-        shop.make(sku)
-    told = []
-
-    def review(number: int) -> None:
-        sku, decision = skus[number % 4], (Approval.APPROVED, Approval.REJECTED)[number // 4 % 2]
-        seen = shop.catalog.registry.catalog.assets(sku)[0].revision
-        try:
-            decide(shop.catalog, sku, decision, person=f"P{number}", reason="OTHER", seen=seen)
-        except ProductError as error:
-            told.append((number, error.code))
-
-    threads = [threading.Thread(target=review, args=(number,)) for number in range(32)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    found = audit_trail(shop.catalog, library=True)
-    refused = {number for number, code in told if code == "ALREADY_DECIDED"}
-    assert (found.faults, len(refused)) == ((), len(told))
-    assert sorted(entry.person for entry in found.entries) == sorted(f"P{n}" for n in range(32) if n not in refused)
-    for sku in skus:
-        (asset,), (record,) = shop.catalog.registry.catalog.assets(sku), shop.catalog.library.records_of(sku)
-        assert (asset.approval, asset.revision) == (record.approval, len(record.decisions))
-        assert (asset.file in shop.approved_files()) is (asset.approval is Approval.APPROVED)
-
-
 def undo(shop: Shop, version: int, **how: Any) -> Decided:
     return undo_decision(shop.catalog, "A1", version, person="Ada", **how)
 
@@ -329,3 +300,16 @@ def test_an_undo_that_the_library_cannot_carry_out_changes_nothing(shop: Shop) -
     assert refused.value.code == "KEY_MISSING"
     assert approvals(shop) == recorded(shop) == {1: Approval.SUPERSEDED, 2: Approval.APPROVED}
     assert len(audit_trail(shop.catalog).entries) == 2
+
+
+def test_a_retake_is_kept_in_the_record_once_the_library_is_told(shop: Shop) -> None:
+    asset = shop.make("A1")
+    approve(shop)
+    wish = Retake(sku="A1", version=1, generation_id=asset.generation_id, realm=REALM, digest="a" * 64, after_attempt=1)
+    shop.catalog.registry.retakes.ask(wish, person="Ben", reason="WRONG_SHAPE", note="")
+    for _ in range(2):
+        tell_library(shop.catalog, "A1")
+    (record,) = shop.catalog.library.records_of("A1")
+    assert [(said.decision, said.person) for said in record.decisions] == [("approved", "Ada"), ("retake", "Ben")]
+    assert (record.approval, shop.approved_files()) == (Approval.APPROVED, [asset.file])
+    assert audit_trail(shop.catalog, library=True).faults == ()

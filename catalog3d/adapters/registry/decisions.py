@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from itertools import groupby
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import and_, func, or_, select
 from sqlalchemy.orm import Session
 
 from catalog3d.adapters.registry import undoing
@@ -28,6 +28,18 @@ class DecisionRecord(VersionRecord):
         """Keep other decisions out, in all processes that share this registry: library and registry stay agreed."""
         with alone(self._engine, f"decisions:{self._catalog}"):
             yield
+
+    @contextmanager
+    def one_index_at_a_time(self) -> Iterator[None]:
+        """Keep others from writing the list of all assets, in all processes that share this registry."""
+        with alone(self._engine, f"index:{self._catalog}"):
+            yield
+
+    def last_sequence(self) -> int:
+        """The number of the last decision, 0 without any."""
+        query = select(func.max(DecisionRow.sequence)).where(DecisionRow.catalog == self._catalog)
+        with read(self._engine) as session:
+            return session.scalar(query) or 0
 
     def decide(
         self,

@@ -124,7 +124,12 @@ class Rebuild:
     def _put_decisions(self, session: Session, there: _There, assets: Iterable[FoundAsset], rebuilt: Rebuilt) -> None:
         """Continue the chain with what the library holds, in the order in which it was decided."""
         found = [(asset, entry) for asset in assets for entry in asset.decisions]
-        for asset, entry in sorted(found, key=lambda one: (one[1].at, one[1].place.sequence if one[1].places else 0)):
+        chains = {entry.place.catalog if entry.places else "" for _, entry in found}
+        if len(chains) == 1 and "" not in chains:
+            found.sort(key=lambda one: one[1].place.sequence)
+        else:
+            found.sort(key=lambda one: (one[1].at, one[1].place.sequence if one[1].places else 0))
+        for asset, entry in found:
             row = there.versions[asset.sku, asset.version, asset.format]
             append(session, self._catalog, row, entry, recovered=True)
             rebuilt.restored["decisions"] += 1
