@@ -156,12 +156,6 @@ class Visitor:
     def __exit__(self, *_how: object) -> None:
         self.http.close()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_how: object) -> None:
-        self.http.close()
-
     def get(self, path: str, **options: Any) -> httpx.Response:
         return self.http.get(path, **options)
 
