@@ -38,7 +38,6 @@ def review(
     with sentence_on_error(json_=False), open_catalog(Path.cwd(), rehearse=rehearse) as catalog:
         settings = catalog.settings.review
         policy = AccessPolicy(host=settings.host, url=settings.url, login_name=login_name())
-        policy.require_users(catalog.registry.users)
         inspector = MeshInspector()
         try:
             ready = threading.Event()
@@ -49,7 +48,7 @@ def review(
                 serving.start()
                 _await_start(ready, serving)
                 announce(console(), catalog)
-                _say(settings.url or server.url, policy.advice)
+                _say(policy.url or server.url, policy.advice)
                 if open_:
                     webbrowser.open(server.url)
                 while serving.is_alive() and not stop.wait(WATCH_S):

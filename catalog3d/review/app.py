@@ -14,7 +14,6 @@ from catalog3d.adapters.mesh_process import MeshInspector
 from catalog3d.errors import Catalog3DError, RunError, TransientError
 from catalog3d.review import routes_asset, routes_files, routes_queue
 from catalog3d.review.access import AccessPolicy, install_access
-from catalog3d.review.policy import HEADERS
 from catalog3d.review.site import open_site, site_of
 from catalog3d.stages.context import OpenCatalog
 
@@ -27,7 +26,7 @@ def create_app(catalog: OpenCatalog, inspector: MeshInspector, policy: AccessPol
     """The application for one open catalog; both outlive it and are closed by whoever opened them.
 
     Raises:
-        RunError: REVIEW_NEEDS_USERS.
+        RunError: REVIEW_NEEDS_USERS, SECRET_UNUSABLE.
     """
     app = FastAPI(title="catalog3d review", docs_url=None, redoc_url=None, openapi_url=None)
     app.state.site = open_site(catalog, inspector)
@@ -37,13 +36,8 @@ def create_app(catalog: OpenCatalog, inspector: MeshInspector, policy: AccessPol
     app.add_exception_handler(RequestValidationError, _unreadable)
     app.add_exception_handler(HTTPException, _http)
     app.add_exception_handler(Exception, _defect)
-    install_access(
-        app,
-        users=catalog.registry.users,
-        policy=policy,
-        clock=catalog.clock,
-        secret=kept_secret(catalog.home.review_secret),
-    )
+    secret = kept_secret(catalog.home.review_secret)
+    install_access(app, users=catalog.registry.users, policy=policy, clock=catalog.clock, secret=secret)
     return app
 
 
@@ -69,9 +63,7 @@ async def _http(request: Request, error: Exception) -> HTMLResponse:
 async def _defect(request: Request, error: Exception) -> HTMLResponse:
     log.error("%s %s failed", request.method, request.url.path, exc_info=error)
     what = f"Something unforeseen happened ({type(error).__name__}). What was decided before is kept."
-    answer = _problem(request, 500, "That did not work", what, "Try again; the terminal shows the details.")
-    answer.headers.update(HEADERS)  # this one is made outside the gate
-    return answer
+    return _problem(request, 500, "That did not work", what, "Try again; the terminal shows the details.")
 
 
 def _problem(request: Request, status: int, heading: str, message: str, fix: str) -> HTMLResponse:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from catalog3d.asset import CHECKLIST
+
 
 @dataclass(frozen=True, kw_only=True)
 class Question:
@@ -12,24 +14,15 @@ class Question:
 
     Attributes:
         code: Its name in forms and records.
-        reason: The reason of a rejection that a bad answer suggests, "" for none.
         good: The answer that speaks for the model.
     """
 
     code: str
     text: str
-    reason: str = ""
     good: bool = True
 
 
-QUESTIONS = (
-    Question(code="matches_photo", text="Does it match the photo?", reason="WRONG_SHAPE"),
-    Question(code="proportions", text="Are the proportions right?", reason="WRONG_PROPORTIONS"),
-    Question(code="material_color", text="Are material and color right?", reason="WRONG_MATERIAL"),
-    Question(code="format", text="Is it the right format?", reason="FILE_PROBLEM"),
-    Question(code="file_size", text="Is the file small enough?", reason="FILE_PROBLEM"),
-    Question(code="another_version", text="Does it need another version?", good=False),
-)
+QUESTIONS = tuple(Question(code=code, text=text, good=code != "another_version") for code, text in CHECKLIST.items())
 _ANSWERS = {"yes": True, "no": False}
 
 

@@ -97,9 +97,10 @@ def pages_of(count: int) -> int:
 
 def owner_rules(rules: Rules) -> OwnerRules:
     """Who reviews what the sheet names nobody for."""
+    delegates = {away: rules.reviewer_of(away, "") for away in rules.delegates}
     if isinstance(rules.review_owner, str):
-        return OwnerRules(everybody=rules.review_owner)
-    return OwnerRules(by_category=rules.review_owner)
+        return OwnerRules(everybody=rules.review_owner, delegates=delegates)
+    return OwnerRules(by_category=rules.review_owner, delegates=delegates)
 
 
 def _same(one: str, other: str) -> bool:

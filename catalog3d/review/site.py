@@ -16,7 +16,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from catalog3d.adapters.mesh_process import MeshInspector
 from catalog3d.adapters.registry.review_queue import ReviewQueue
 from catalog3d.asset import REJECT_REASONS
-from catalog3d.review.access import csrf_token, is_logged_in, visitor
+from catalog3d.review.access import Act, csrf_token, is_logged_in, person
 from catalog3d.review.checklist import QUESTIONS
 from catalog3d.review.measuring import Measurements
 from catalog3d.review.queue import owner_rules
@@ -38,7 +38,8 @@ class Site:
     measurements: Measurements
 
     def page(self, request: Request, template: str, *, status: int = 200, **values: Any) -> HTMLResponse:
-        """A page for whoever asks; an error is shown to people too whom nobody knows yet."""
+        """A page for the person who asks."""
+        who = person(request)
         text = (
             _environment()
             .get_template(template)
@@ -46,7 +47,8 @@ class Site:
                 catalog_name=self.catalog.home.root.name,
                 rehearsal=self.catalog.is_rehearsal,
                 label=self.catalog.rules.label,
-                person=visitor(request),
+                person=who,
+                may_decide=who.role.may(Act.DECIDE),
                 logged_in=is_logged_in(request),
                 csrf=csrf_token(request),
                 viewer_href=f"/static/viewer/{VIEWER.name}?v={_digest(VIEWER)}" if has_viewer() else "",

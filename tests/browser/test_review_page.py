@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import os
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -46,6 +47,22 @@ def viewer() -> None:
 
 
 @pytest.fixture(scope="module")
+def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The accessibility rules of axe-core as a script, fetched from npm in the pinned version."""
+    npm = shutil.which("npm")
+    if npm is None:
+        lacking("npm is not installed")
+    folder = tmp_path_factory.mktemp("axe")
+    for name in ("package.json", "package-lock.json"):
+        shutil.copyfile(Path(__file__).parent / "axe" / name, folder / name)
+    command = [str(npm), "ci", "--ignore-scripts", "--no-audit", "--no-fund"]
+    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120, check=False)
+    if done.returncode:
+        lacking(f"axe-core could not be fetched: {done.stderr[-300:]}")
+    return (folder / "node_modules" / "axe-core" / "axe.min.js").read_text()
+
+
+@pytest.fixture(scope="module")
 def drawing_browser() -> Iterator[Browser]:
     found = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
     if found is None:
@@ -59,7 +76,6 @@ def drawing_browser() -> Iterator[Browser]:
 @pytest.fixture
 def gallery(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gallery]:
     with_key(monkeypatch)
-    monkeypatch.setenv("LOGNAME", "maria")
     with open_gallery(tmp_path) as opened:
         yield opened
 
@@ -203,6 +219,17 @@ def test_keys_wait_while_somebody_types_or_holds_ctrl_and_can_be_switched_off(
     assert gallery.status("CH000") is Status.APPROVED
 
 
+def test_a_decision_is_undone_with_one_key(gallery: Gallery, url: str, page: Page, without_viewer: None) -> None:
+    first, second = chairs(gallery, 2)
+    page.goto(f"{url}/assets/{first.id}")
+    press(page, "a")
+    page.wait_for_url(f"**/assets/{second.id}?**")
+    press(page, "z")
+    page.wait_for_url(f"**/assets/{first.id}?**")
+    assert gallery.status("CH000") is Status.GENERATED
+    assert gallery.approved_files() == []
+
+
 def test_a_warning_takes_a_second_press_and_a_blocked_model_none(
     gallery: Gallery, url: str, page: Page, without_viewer: None
 ) -> None:
@@ -284,3 +311,25 @@ def test_pages_fit_the_width_of_a_desktop_and_of_a_phone(gallery: Gallery, url: 
             assert page.evaluate("document.documentElement.scrollWidth") <= width, (path, name)
             if folder := os.environ.get("CATALOG3D_TEST_PICTURES"):
                 page.screenshot(path=Path(folder) / f"review{path.replace('/', '-')}-{name}.png", full_page=True)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_pages_have_no_serious_accessibility_findings(
+    gallery: Gallery, url: str, drawing_browser: Browser, axe: str, scheme: str, without_viewer: None
+) -> None:
+    gallery.write({"SKU": "D9", "Owner": "Maria", "Dimensions": "45 x 50 x 90 cm"}, {"SKU": "E1"})
+    gallery.make("E1")
+    gallery.make("D9", BLOCK, WARNING)
+    asset = gallery.again("D9", DOUBT)
+    context = drawing_browser.new_context(bypass_csp=True, color_scheme="dark" if scheme == "dark" else "light")
+    page = context.new_page()
+    found: list[str] = []
+    for path in ("/queue?owner=anybody", "/queue?text=zzz", f"/assets/{asset.id}", "/nowhere"):
+        page.goto(url + path)
+        page.evaluate(axe)
+        broken = page.evaluate(
+            "axe.run().then((said) => said.violations.map((rule) => [rule.impact, rule.id, rule.nodes[0].html]))"
+        )
+        found.extend(f"{path}: {rule}" for rule in broken if rule[0] in {"serious", "critical"})
+    context.close()
+    assert found == []

@@ -45,7 +45,7 @@ class Verdict:
         left_leases: Of runs that were killed between finishing a SKU and dropping its lease: they hinder nobody, and
             expire.
         parts: Unfinished files of killed writers, which no key ever names.
-        waits_s: For each lost answer whose fate became known: how long after it was given up.
+        waits_s: For each lost answer whose fate became known: how long after its request left, by our own clock.
         charged: By the account, for tasks of ours.
         recorded: By the ledger, for the same.
         expected: By the ledger, for those that it recorded as charged.
@@ -141,8 +141,8 @@ def judge(
 def _waits_s(generations: Iterable[Mapping[str, Any]]) -> Iterator[float]:
     for row in generations:
         known_at = row["submitted_at"] if row["task_id"] else row["settled_at"]
-        if row["given_up_at"] and known_at:
-            yield (known_at - row["given_up_at"]).total_seconds()
+        if row["given_up_at"] and row["sending_at"] and known_at:
+            yield (known_at - row["sending_at"]).total_seconds()
 
 
 def _is_paid(task: Mapping[str, Any]) -> bool:

@@ -222,6 +222,7 @@ class Siege:
         """Stop a run, but not inside a write to a registry file: its lock would hold off everybody until it wakes."""
         for _ in range(100):
             life.signal(signal.SIGSTOP)
+            life.await_stop()
             if engine.dialect.name != "sqlite" or can_be_written(engine):
                 return
             self.tally.seen["stopped inside a write, and let go on a moment"] += 1

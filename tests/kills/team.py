@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -87,6 +88,15 @@ class Life:
     def signal(self, number: signal.Signals) -> None:
         with suppress(ProcessLookupError):
             os.killpg(self.process.pid, number)
+
+    def await_stop(self, within_s: float = 10.0) -> None:
+        """Until SIGSTOP has reached its process: on a busy machine it still runs for a moment."""
+        deadline = time.monotonic() + within_s
+        while time.monotonic() < deadline and not self.has_ended:
+            shown = ["ps", "-o", "stat=", "-p", str(self.process.pid)]
+            if subprocess.run(shown, capture_output=True, text=True, check=False).stdout.strip().startswith("T"):
+                return
+            time.sleep(0.02)
 
     def end(self, timeout_s: float) -> int | None:
         """Its exit code once it has ended by itself; None if it had to be killed."""

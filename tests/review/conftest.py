@@ -14,7 +14,6 @@ from tests.review.gallery import Gallery, Visitor, open_gallery, served
 @pytest.fixture
 def gallery(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Gallery]:
     with_key(monkeypatch)
-    monkeypatch.setenv("LOGNAME", "maria")
     with open_gallery(tmp_path) as opened:
         yield opened
 

@@ -20,7 +20,6 @@ from PIL import Image
 from catalog3d.adapters.mesh_process import MeshInspector
 from catalog3d.asset import Asset
 from catalog3d.asset_record import AssetRecord, PhotoDigest, Provenance, asset_key
-from catalog3d.cli.person import login_name
 from catalog3d.ledger import Generation
 from catalog3d.product import Product, Severity
 from catalog3d.quality import Check, MeshReport
@@ -127,15 +126,11 @@ def open_gallery(folder: Path, *rows: dict[str, str]) -> Iterator[Gallery]:
 
 
 @contextmanager
-def served(gallery: Shop) -> Iterator[str]:
+def served(gallery: Shop, **policy: Any) -> Iterator[str]:
     """The review page of a catalog on a free port; its address."""
     ready, inspector = threading.Event(), MeshInspector()
-    server = ReviewServer(
-        create_app(gallery.catalog, inspector, AccessPolicy(host="127.0.0.1", login_name=login_name())),
-        host="127.0.0.1",
-        port=0,
-        on_ready=lambda _url: ready.set(),
-    )
+    app = create_app(gallery.catalog, inspector, AccessPolicy(host="127.0.0.1", login_name="maria", **policy))
+    server = ReviewServer(app, host="127.0.0.1", port=0, on_ready=lambda _url: ready.set())
     thread = threading.Thread(target=server.serve_here, daemon=True)
     thread.start()
     try:

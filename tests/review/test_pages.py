@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import re
+from html import unescape
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from catalog3d.asset import Approval
-from catalog3d.review.policy import CONTENT_SECURITY_POLICY as POLICY
+from catalog3d.people import Role
+from catalog3d.review.policy import CONTENT_SECURITY_POLICY
 from catalog3d.status import Status
 from tests.review.gallery import BLOCK, DOUBT, WARNING, Gallery, Visitor, served
+
+PASSWORD = "vase umbrella ninety kilo"
 
 
 def chairs(gallery: Gallery, *skus: str) -> None:
@@ -130,18 +134,39 @@ def test_the_second_of_two_reviewers_is_told_who_decided_what_and_keeps_the_note
     )
     assert anyway.status_code == 303
     assert gallery.said("A1")[1] == ("rejected", "maria", "WRONG_COLOR", "Too blue")
-    assert gallery.catalog.registry.catalog.decisions("A1")[1].checklist == {"proportions": False}
+    assert gallery.catalog.registry.catalog.decisions("A1")[1].checklist["proportions"] is False
 
 
-def test_a_decision_is_taken_back_from_the_page_that_says_it_was_made(gallery: Gallery, visitor: Visitor) -> None:
+def test_a_decision_is_taken_back_where_it_is_told(gallery: Gallery, visitor: Visitor) -> None:
     asset = gallery.make("A1")
-    page = visitor.open(visitor.decide(asset, "approved").headers["location"])
-    answer = visitor.send(f"/assets/{asset.id}/undo", page)
-    assert answer.headers["location"].startswith(f"/assets/{asset.id}")
+    told = visitor.open(visitor.decide(asset, "approved").headers["location"])
+    assert gallery.status("A1") is Status.APPROVED
+    assert visitor.send(f"/assets/{asset.id}/undo", told).headers["location"].startswith(f"/assets/{asset.id}?")
+    assert gallery.status("A1") is Status.GENERATED
     assert gallery.approved_files() == []
-    assert [said[0] for said in gallery.said("A1")] == ["approved", "undone"]
-    assert visitor.send(f"/assets/{asset.id}/undo", page).status_code in {303, 409, 422}
-    assert len(gallery.said("A1")) == 2
+    assert visitor.send(f"/assets/{asset.id}/undo", told).status_code == 303, "the same again is fine"
+    visitor.decide(asset, "rejected", reason="WRONG_COLOR")
+    late = visitor.send(f"/assets/{asset.id}/undo", told)
+    assert late.status_code == 409
+    assert "Taken back</strong>" in late.text
+    assert [said[0] for said in gallery.said("A1")] == ["approved", "undone", "rejected"]
+
+
+def test_a_viewer_looks_and_cannot_decide(gallery: Gallery, visitor: Visitor) -> None:
+    asset = gallery.make("A1")
+    page = visitor.open(f"/assets/{asset.id}")
+    gallery.catalog.registry.users.add("olga", Role.OPERATOR, PASSWORD)
+    gallery.catalog.registry.users.add("vera", Role.VIEWER, PASSWORD)
+    assert visitor.get("/queue").headers["location"].startswith("/login?")
+    login = visitor.open("/login")
+    assert visitor.send("/login", login, name="vera", password=PASSWORD).status_code == 303
+    looked = visitor.open(f"/assets/{asset.id}")
+    assert "Your role is viewer" in looked
+    assert 'name="decision"' not in looked
+    token = re.search(r'name="csrf" value="([^"]+)"', looked)
+    assert token is not None
+    assert visitor.decide(asset, "approved", page, csrf=unescape(token[1])).status_code == 403
+    assert gallery.said("A1") == []
 
 
 def test_skipping_decides_nothing_and_goes_on(gallery: Gallery, visitor: Visitor) -> None:
@@ -230,7 +255,7 @@ def test_a_form_from_elsewhere_is_refused(gallery: Gallery, visitor: Visitor) ->
 
 def test_every_page_has_the_security_policy(visitor: Visitor) -> None:
     for path in ("/queue", "/static/review.css", "/nowhere", "/assets/1"):
-        assert visitor.get(path).headers["content-security-policy"] == POLICY
+        assert visitor.get(path).headers["content-security-policy"] == CONTENT_SECURITY_POLICY
         assert visitor.get(path).headers["x-content-type-options"] == "nosniff"
 
 
@@ -297,7 +322,9 @@ def test_two_pages_of_one_catalog_agree(gallery: Gallery) -> None:
     asset = gallery.make("A1")
     with served(gallery) as one, served(gallery) as two, Visitor(one) as here, Visitor(two) as there:
         pages = [visitor.open(f"/assets/{asset.id}") for visitor in (here, there)]
-        assert here.decide(asset, "approved", pages[0]).status_code == 303
-        assert there.decide(asset, "rejected", pages[1], reason="WRONG_COLOR").status_code == 409
-        assert there.decide(asset, "approved", pages[1]).status_code == 303  # the same twice is one decision
+        codes = [
+            visitor.decide(asset, choice, page, reason="OTHER", note="No").status_code
+            for visitor, page, choice in zip((here, there), pages, ("approved", "rejected"), strict=True)
+        ]
+    assert codes == [303, 409]
     assert len(gallery.said("A1")) == 1

@@ -43,10 +43,15 @@ class QueueFilter:
 
 @dataclass(frozen=True, kw_only=True)
 class OwnerRules:
-    """Who reviews what the sheet names nobody for: one name, or a name by category."""
+    """Who reviews what the sheet names nobody for: one name, or a name by category.
+
+    Attributes:
+        delegates: Who is away -> who reviews in their stead in the end.
+    """
 
     everybody: str = ""
     by_category: Mapping[str, str] = field(default_factory=dict)
+    delegates: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,7 +75,7 @@ class QueueItem:
 
     @property
     def seen(self) -> int:
-        """The revision of this version: what a later decision is held against."""
+        """What a decision on it is held against: grows with everything that people decide about it."""
         return self.asset.revision
 
     @property
@@ -201,7 +206,12 @@ class ReviewQueue:
             (or_(self._category == name, func.lower(self._category) == name.lower()), literal(owner))
             for name, owner in owners.by_category.items()
         ]
-        return case((named != "", named), *of_category, else_=literal(owners.everybody))
+        owner = case((named != "", named), *of_category, else_=literal(owners.everybody))
+        stand_ins = [
+            (or_(owner == away, func.lower(owner) == away.lower()), literal(there))
+            for away, there in owners.delegates.items()
+        ]
+        return case(*stand_ins, else_=owner) if stand_ins else owner
 
     @property
     def _columns(self) -> tuple[Any, ...]:
