@@ -157,7 +157,7 @@ def _report(
         credits_estimated=run.estimated_credits,
         credits_spent=catalog.registry.ledger.spent(run_id),
         spent_so_far=credits_spent(catalog.registry.engine, catalog.realm),
-        approved=approved_assets(catalog.registry.engine, catalog.home.catalog),
+        approved=approved_assets(catalog.registry.engine, catalog.registry.name),
         balance=balance,
         lines=tuple(lines),
         problems=planned.reading.problems,

@@ -75,7 +75,7 @@ def office(
     url = f"http://127.0.0.1:{port}"
     page = browser.new_page(viewport={"width": 1400, "height": 1000})
     try:
-        assert eventually(lambda: up.poll() is not None or len(_deployed(url)) == 3, within_s=150)
+        assert eventually(lambda: up.poll() is not None or len(_deployed(url)) == 4, within_s=150)
         assert up.poll() is None, up.communicate()
         yield Office(team=team, tripo=tripo, url=url, page=page)
     finally:
@@ -91,14 +91,14 @@ def _deployed(url: str) -> list[Any]:
         return []
 
 
-def test_the_three_deployments_are_listed(office: Office) -> None:
+def test_the_deployments_are_listed(office: Office) -> None:
     office.show("deployments", "catalog-nightly")
     office.picture("deployments")
     shown = office.page.inner_text("body")
-    assert all(name in shown for name in ("catalog-run", "catalog-nightly", "rerun-failed"))
+    assert all(name in shown for name in ("catalog-run", "catalog-nightly", "rerun-failed", "publish"))
 
 
-@pytest.mark.parametrize("name", ["catalog-run", "catalog-nightly", "rerun-failed"])
+@pytest.mark.parametrize("name", ["catalog-run", "catalog-nightly", "rerun-failed", "publish"])
 def test_a_form_explains_each_of_its_fields(office: Office, name: str) -> None:
     deployment = office.deployment(name)
     fields = deployment["parameter_openapi_schema"]["properties"]

@@ -142,7 +142,7 @@ def up(team: Team, provider: SlowProvider) -> Iterator[tuple[Machine, subprocess
 
     def ready() -> bool:
         try:
-            return len(machine.api("deployments/filter")) == 3
+            return len(machine.api("deployments/filter")) == 4
         except httpx.HTTPError:
             return False
 

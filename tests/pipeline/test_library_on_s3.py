@@ -16,7 +16,7 @@ pytestmark = pytest.mark.server
 
 OF_THE_DAY = {
     *("created_at", "updated_at", "ordered_at", "settled_at", "at"),
-    *("task_id", "model_seed", "realm", "raw_key"),
+    *("task_id", "model_seed", "realm", "raw_key", "places"),
 }
 """What two paid runs of the same sheet cannot have in common."""
 

@@ -106,13 +106,13 @@ def evidence(tmp_path_factory: pytest.TempPathFactory) -> Evidence:
     )
 
 
-def test_three_deployments_are_made_without_prompts(evidence):
-    assert sorted(evidence.deployments) == ["catalog-nightly", "catalog-run", "rerun-failed"]
+def test_the_deployments_are_made_without_prompts(evidence):
+    assert sorted(evidence.deployments) == ["catalog-nightly", "catalog-run", "publish", "rerun-failed"]
     assert [pool["name"] for pool in evidence.pools] == ["catalog3d"]
     assert all(found["work_pool_name"] == "catalog3d" for found in evidence.deployments.values())
 
 
-@pytest.mark.parametrize("name", ["catalog-nightly", "catalog-run", "rerun-failed"])
+@pytest.mark.parametrize("name", ["catalog-nightly", "catalog-run", "publish", "rerun-failed"])
 def test_every_field_of_a_form_is_described(evidence, name):
     found = evidence.deployments[name]
     assert len(found["description"]) > 60
