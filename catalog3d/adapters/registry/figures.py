@@ -12,7 +12,6 @@ from catalog3d.adapters.registry.engine import read
 from catalog3d.adapters.registry.tables import AssetRow, GenerationRow
 from catalog3d.asset import Approval
 from catalog3d.brief import Brief
-from catalog3d.home import Catalog
 from catalog3d.ledger import LedgerState, Outcome
 
 _NEWEST = 500
@@ -59,8 +58,8 @@ def credits_spent(engine: Engine, realm: str) -> Decimal:
         return session.scalar(query) or Decimal(0)
 
 
-def approved_assets(engine: Engine, catalog: Catalog) -> int:
-    """How many assets of a catalog are approved now."""
+def approved_assets(engine: Engine, catalog: str) -> int:
+    """How many assets are approved now, of a catalog by its name in the registry."""
     query = select(func.count()).where(AssetRow.catalog == catalog, AssetRow.approval == Approval.APPROVED.value)
     with read(engine) as session:
         return session.scalar(query) or 0
