@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from catalog3d.adapters.mesh_process import MeshInspector
-from catalog3d.adapters.registry.catalog import Change, Standing
+from catalog3d.adapters.registry.catalog import Standing
 from catalog3d.adapters.whole_files import Part, write_part
 from catalog3d.asset import Asset, declared_size
 from catalog3d.asset_record import AssetRecord, Provenance, asset_key, picture_key
@@ -26,11 +26,10 @@ from catalog3d.stages.index import write_index
 from catalog3d.stages.ingest import read_sheet
 from catalog3d.stages.looking import look_at_products
 from catalog3d.stages.pictures import keep_picture
-from catalog3d.stages.resting import resting
+from catalog3d.stages.resting import come_to_rest
 from catalog3d.stages.retaking import is_at_work
-from catalog3d.stages.sheet_writer import write_standings
+from catalog3d.stages.sheet_writer import tell_sheets
 from catalog3d.stages.version import BASE_FORMAT
-from catalog3d.status import Stage
 from catalog3d.wording import plain, size_text
 
 BY_HAND = "person"
@@ -61,12 +60,10 @@ class _Row:
 
     Attributes:
         brief: What it asks for; None if that cannot be known now.
-        mapping: Of the sheet's columns, empty if it cannot be read.
     """
 
     product: Product
     brief: Brief | None
-    mapping: dict[str, str]
 
 
 def add_model(
@@ -97,8 +94,11 @@ def add_model(
             asset = _stored(catalog, _reserved(catalog, row, part.sha256), row, _Judged(part, report, by))
         else:
             asset = newest
-    notes = _said_where_it_stands(catalog, standing, row)
-    return Added(asset=asset, is_new=is_new, report=report, notes=notes)
+    come_to_rest(catalog, sku)
+    write_index(catalog)
+    return Added(
+        asset=asset, is_new=is_new, report=report, notes=tuple(tell_sheets(catalog, [sku], kept="The version"))
+    )
 
 
 @dataclass(frozen=True)
@@ -186,18 +186,18 @@ def _row(catalog: OpenCatalog, standing: Standing) -> _Row:
         channels=tuple(standing.fields.get("channels", ())),
     )
     if not standing.sheet or not Path(standing.sheet).is_file():
-        return _Row(product=remembered, brief=None, mapping={})
+        return _Row(product=remembered, brief=None)
     images = (catalog.registry.catalog.last_request(standing.sheet) or {}).get("images")
     try:
         reading = read_sheet(Path(standing.sheet), catalog.rules, images=Path(str(images)) if images else None)
     except Catalog3DError:  # whoever adds is told
-        return _Row(product=remembered, brief=None, mapping={})
+        return _Row(product=remembered, brief=None)
     product = next((one for one in reading.products if one.sku == standing.sku), None)
     if product is None:
-        return _Row(product=remembered, brief=None, mapping=reading.mapping)
+        return _Row(product=remembered, brief=None)
     _, looks = look_at_products(catalog, replace(reading, products=(product,)), None)
     look = looks.get(standing.sku)
-    return _Row(product=product, brief=look.brief if look else None, mapping=reading.mapping)
+    return _Row(product=product, brief=look.brief if look else None)
 
 
 def _judged(catalog: OpenCatalog, part: Part, product: Product, inspector: Inspector | None) -> MeshReport:
@@ -276,21 +276,3 @@ def _stored(catalog: OpenCatalog, asset: Asset, row: _Row, file: _Judged) -> Ass
     if picture.exists():
         keep_picture(catalog, stored, picture)
     return stored
-
-
-def _said_where_it_stands(catalog: OpenCatalog, before: Standing, row: _Row) -> tuple[str, ...]:
-    """Registry, list and sheet, as after every new version."""
-    sku = before.sku
-    rest = resting(catalog, sku)
-    if rest is not None:
-        stage = Stage.UPDATE_STATUS.value
-        change = Change(sku=sku, status=rest.status, stage=stage, reason=rest.reason, message=rest.message)
-        catalog.registry.catalog.change([change])
-    write_index(catalog)
-    if not row.mapping:
-        return ("Its sheet cannot be read now, so it was not told; the next run does that.",)
-    try:
-        wrote = write_standings(catalog, Path(before.sheet), row.mapping, [sku])
-    except Catalog3DError as error:
-        return (f"The version is kept; its sheet could not be told, the next run does: {error}",)
-    return (wrote.message,) if wrote.message else ()

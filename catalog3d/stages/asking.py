@@ -15,9 +15,9 @@ from catalog3d.request import RunRequest, Wish
 from catalog3d.retake import Retake
 from catalog3d.stages.context import OpenCatalog
 from catalog3d.stages.planning import make_plan
-from catalog3d.stages.resting import resting
+from catalog3d.stages.resting import come_to_rest
 from catalog3d.stages.retaking import require_retakable, retake_case
-from catalog3d.status import RETAKE_WAITS, Stage
+from catalog3d.status import RETAKE_WAITS
 from catalog3d.wording import credits_text, plain
 
 
@@ -144,12 +144,7 @@ def drop_retake(catalog: OpenCatalog, sku: str) -> Retake:
             sku=sku,
         )
     catalog.registry.retakes.close(retake.id)
-    rest = resting(catalog, sku)
-    if rest is not None:
-        stage = Stage.UPDATE_STATUS.value
-        catalog.registry.catalog.change(
-            [Change(sku=sku, status=rest.status, stage=stage, reason=rest.reason, message=rest.message)]
-        )
+    come_to_rest(catalog, sku)
     return retake
 
 

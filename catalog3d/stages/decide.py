@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
-from catalog3d.adapters.registry.catalog import Change
 from catalog3d.asset import CHECKLIST, REJECT_REASONS, Approval, Asset
 from catalog3d.asset_record import AssetRecord, RecordedDecision
 from catalog3d.audit import Entry
-from catalog3d.errors import Catalog3DError, ProductError
+from catalog3d.errors import ProductError
 from catalog3d.stages.context import OpenCatalog
 from catalog3d.stages.index import index_decisions
-from catalog3d.stages.ingest import sheet_mapping
-from catalog3d.stages.resting import resting
-from catalog3d.stages.sheet_writer import write_standings
-from catalog3d.status import Stage
+from catalog3d.stages.resting import come_to_rest
+from catalog3d.stages.sheet_writer import tell_sheets
 from catalog3d.wording import plain
 
 
@@ -74,7 +70,7 @@ def decide(
         asset = record.decide(asset, decision, person=person, reason=reason, note=note, checklist=answers, seen=seen)
         _carry_out(catalog, asset)
     index_decisions(catalog)
-    notes = (*_other_versions(catalog, asset, before), *_tell_sheet(catalog, sku))
+    notes = (*_other_versions(catalog, asset, before), *tell_sheets(catalog, [sku], kept="The decision"))
     return Decided(asset=asset, notes=notes)
 
 
@@ -102,7 +98,7 @@ def undo_decision(
         asset = record.undo(asset, person=person, note=note, seen=seen)
         _carry_out(catalog, asset)
     index_decisions(catalog)
-    notes = (*_other_versions(catalog, asset, before), *_tell_sheet(catalog, sku))
+    notes = (*_other_versions(catalog, asset, before), *tell_sheets(catalog, [sku], kept="The decision"))
     return Decided(asset=asset, notes=notes)
 
 
@@ -221,11 +217,7 @@ def _carry_out(catalog: OpenCatalog, decided: Asset) -> None:
     """Bring library and standing to what the registry says."""
     sku = decided.sku
     _tell_records(catalog, sku, surely=decided.file)
-    rest = resting(catalog, sku)
-    if rest is not None:
-        stage = Stage.UPDATE_STATUS.value
-        change = Change(sku=sku, status=rest.status, stage=stage, reason=rest.reason, message=rest.message)
-        catalog.registry.catalog.change([change])
+    come_to_rest(catalog, sku)
 
 
 def _tell_records(catalog: OpenCatalog, sku: str, surely: str = "") -> None:
@@ -271,15 +263,3 @@ def _other_versions(catalog: OpenCatalog, decided: Asset, before: dict[int, Appr
             again = before.get(other.id) is not Approval.APPROVED
             notes.append(f"V{other.version} is approved again." if again else f"V{other.version} stays approved.")
     return notes
-
-
-def _tell_sheet(catalog: OpenCatalog, sku: str) -> tuple[str, ...]:
-    standing = catalog.registry.catalog.standing(sku)
-    if standing is None or not Path(standing.sheet).is_file():
-        return ("Its sheet is not where it was, so it was not told.",)
-    try:
-        mapping = sheet_mapping(Path(standing.sheet), catalog.rules)
-        wrote = write_standings(catalog, Path(standing.sheet), mapping, [sku])
-    except Catalog3DError as error:
-        return (f"The decision is kept; its sheet could not be told, the next run does: {error}",)
-    return (wrote.message,) if wrote.message else ()

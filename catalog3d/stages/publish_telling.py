@@ -6,19 +6,17 @@ All of it is read anew from the registry and can be repeated: a kill leaves the 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from pathlib import Path
 
 from catalog3d.adapters.registry.catalog import Change
 from catalog3d.asset_record import RecordedPublication
 from catalog3d.channels import KeepsLists, Listed
-from catalog3d.errors import Catalog3DError, ProductError
+from catalog3d.errors import ProductError
 from catalog3d.publication import Publication, PublicationState
 from catalog3d.stages.context import OpenCatalog
 from catalog3d.stages.index import write_index
-from catalog3d.stages.ingest import sheet_mapping
 from catalog3d.stages.publish import Publishing
 from catalog3d.stages.resting import resting
-from catalog3d.stages.sheet_writer import write_standings
+from catalog3d.stages.sheet_writer import tell_sheets
 from catalog3d.status import Stage, Status
 
 
@@ -88,7 +86,7 @@ def tell_everything(publishing: Publishing, unlisted: Sequence[str]) -> None:
         except ProductError as error:
             publishing.notes.append(f"{sku}: its record could not be written: {error}")
     write_index(catalog)
-    publishing.notes.extend(_tell_sheets(catalog, skus))
+    publishing.notes.extend(tell_sheets(catalog, skus, kept="What was published"))
     catalog.registry.publications.note_told([found for found in untold if found.sku in told_skus])
 
 
@@ -127,24 +125,3 @@ def _settle(catalog: OpenCatalog, sku: str) -> None:
             sku=sku, status=rest.status, stage=Stage.UPDATE_STATUS.value, message=rest.message, seen=standing.revision
         )
         catalog.registry.catalog.change([change])
-
-
-def _tell_sheets(catalog: OpenCatalog, skus: Sequence[str]) -> list[str]:
-    """Each sheet once; one that cannot be written is told by its next run."""
-    by_sheet: dict[str, list[str]] = {}
-    for sku in skus:
-        standing = catalog.registry.catalog.standing(sku)
-        if standing is not None and standing.sheet:
-            by_sheet.setdefault(standing.sheet, []).append(sku)
-    notes = []
-    for sheet, named in by_sheet.items():
-        if not Path(sheet).is_file():
-            notes.append(f"The sheet {sheet} is not where it was, so it was not told.")
-            continue
-        try:
-            wrote = write_standings(catalog, Path(sheet), sheet_mapping(Path(sheet), catalog.rules), named)
-        except Catalog3DError as error:
-            notes.append(f"The sheet could not be told, its next run does: {error}")
-        else:
-            notes.extend([wrote.message] if wrote.message else [])
-    return notes

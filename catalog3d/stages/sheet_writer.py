@@ -23,6 +23,7 @@ from catalog3d.errors import Catalog3DError
 from catalog3d.publication import Publication
 from catalog3d.sheet_columns import STATUS_COLUMN, sheet_values
 from catalog3d.stages.context import OpenCatalog, RunContext
+from catalog3d.stages.ingest import sheet_mapping
 
 log = logging.getLogger(__name__)
 
@@ -110,6 +111,34 @@ def _row(catalog: OpenCatalog, standing: Standing, asset: Asset | None, live: li
         updated_at=standing.updated_at,
     )
     return RowResult(sku=standing.sku, values=values)
+
+
+def tell_sheets(catalog: OpenCatalog, skus: Iterable[str], *, kept: str) -> list[str]:
+    """Write into each SKU's own sheet where it stands, each sheet once.
+
+    Args:
+        kept: What is kept also if a sheet cannot be told, such as `The decision`.
+
+    Returns:
+        Sentences for whoever waits.
+    """
+    by_sheet: dict[str, list[str]] = defaultdict(list)
+    for sku in skus:
+        standing = catalog.registry.catalog.standing(sku)
+        if standing is not None and standing.sheet:
+            by_sheet[standing.sheet].append(sku)
+    notes = []
+    for sheet, named in by_sheet.items():
+        if not Path(sheet).is_file():
+            notes.append(f"The sheet {sheet} is not where it was, so it was not told.")
+            continue
+        try:
+            wrote = write_standings(catalog, Path(sheet), sheet_mapping(Path(sheet), catalog.rules), named)
+        except Catalog3DError as error:
+            notes.append(f"{kept} is kept; the sheet could not be told, its next run does: {error}")
+        else:
+            notes.extend([wrote.message] if wrote.message else [])
+    return notes
 
 
 @asynccontextmanager

@@ -139,7 +139,7 @@ def test_a_kill_after_the_request_leaves_only_words_to_the_next_run(
     places = {
         "record": "catalog3d.library.Library.set_publications",
         "index": "catalog3d.stages.publish_telling.write_index",
-        "sheet": "catalog3d.stages.publish_telling.write_standings",
+        "sheet": "catalog3d.stages.sheet_writer.write_standings",
         "told": "catalog3d.adapters.registry.publications.PublicationRecord.note_told",
     }
 
