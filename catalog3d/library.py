@@ -151,6 +151,14 @@ class Library:
             self._write_record(told)
         return told
 
+    def note_decisions(self, record: AssetRecord, decisions: tuple[RecordedDecision, ...], *, at: datetime) -> None:
+        """Keep what was decided about a version whose approval stays as it is: no file moves.
+
+        Args:
+            decisions: Everything that was decided about it.
+        """
+        self._write_record(record.decided(record.approval, at, decisions))
+
     def write_index(self, rows: Iterable[IndexRow]) -> str:
         """Write `assets.csv` anew; returns its key."""
         self._store.replace(INDEX_KEY, index_csv(rows), content_type="text/csv; charset=utf-8")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -21,7 +20,7 @@ from catalog3d.learning import How
 from catalog3d.people import Act
 from catalog3d.request import RunRequest, Wish
 from catalog3d.retake import Retake
-from catalog3d.stages.asking import drop_retake, open_retake
+from catalog3d.stages.asking import drop_retake, open_retake, put_on_record
 from catalog3d.stages.context import OpenCatalog
 from catalog3d.stages.planning import Planned
 from catalog3d.stages.retaking import Case, close_retake, require_asked, require_retakable, retake_case
@@ -61,10 +60,11 @@ def retake(
     """
     with sentence_on_error(json_=json_):
         if drop:
-            _drop(sku, json_=json_)
+            _drop(sku, as_, json_=json_)
             return
         with open_catalog(Path.cwd()) as catalog:
-            person = deciding(catalog, as_, Act.ORDER)
+            # What is on record was asked for and allowed by somebody: carrying it out decides nothing more.
+            person = "" if asked else deciding(catalog, as_, Act.ORDER)
             known = open_retake(catalog, sku) if asked else None
             reasons = known.reasons if known is not None else tuple(reason or ())
             case = retake_case(catalog, sku, *reasons)
@@ -87,8 +87,9 @@ def retake(
     raise typer.Exit(0 if is_made else 1)
 
 
-def _drop(sku: str, *, json_: bool) -> None:
+def _drop(sku: str, as_: str, *, json_: bool) -> None:
     with open_catalog(Path.cwd()) as catalog:
+        deciding(catalog, as_, Act.DECIDE)
         dropped = drop_retake(catalog, sku)
     if json_:
         print_json({"sku": sku, "dropped": True, "version": dropped.version})
@@ -101,15 +102,14 @@ def _asking(case: Case, wish: Wish, *, person: str, yes: bool, on_record: bool) 
     def before(catalog: OpenCatalog, request: RunRequest, planned: Planned) -> None:
         say_bills(catalog, request, planned)
         item = planned.plan.items[0]
-        retake = require_retakable(item)
+        require_retakable(item)
         if not yes and _somebody_is_there():
             price = f"{credits_text(item.credits)} {unit_of(catalog)}"
             _require_yes(f"Make another model of {plain(item.sku)} beside V{case.version} for {price}?")
         if on_record:
             require_asked(planned.plan.items)
             return
-        priced = replace(retake, credits=item.credits)
-        catalog.registry.retakes.ask(priced, person=person, reason=wish.reasons[0], note=wish.note)
+        put_on_record(catalog, item, wish, person=person)
 
     return before
 

@@ -11,6 +11,7 @@ import typer
 from rich.markup import escape
 
 from catalog3d.adapters.mesh_process import MeshInspector
+from catalog3d.adapters.retake_process import start_retake
 from catalog3d.adapters.wiring import open_catalog
 from catalog3d.cli.errors import console, sentence_on_error
 from catalog3d.cli.foreground import WATCH_S, stop_requests
@@ -21,6 +22,7 @@ from catalog3d.review.access import AccessPolicy
 from catalog3d.review.app import create_app
 from catalog3d.review.server import ReviewServer
 from catalog3d.review.viewer_setup import has_viewer
+from catalog3d.stages.context import OpenCatalog
 
 _START_S = 30.0
 
@@ -41,7 +43,7 @@ def review(
         inspector = MeshInspector()
         try:
             ready = threading.Event()
-            app = create_app(catalog, inspector, policy)
+            app = create_app(catalog, inspector, policy, lambda sku: _order(catalog, sku))
             server = ReviewServer(app, host=settings.host, port=settings.port, on_ready=lambda _url: ready.set())
             serving = threading.Thread(target=server.serve_here, name="review", daemon=True)
             with stop_requests() as stop:
@@ -58,6 +60,12 @@ def review(
             console().print("The review page has ended. What was decided is kept.")
         finally:
             inspector.close()
+
+
+def _order(catalog: OpenCatalog, sku: str) -> None:
+    """Order a retake in a program of its own, which goes on when the page ends."""
+    started = start_retake(catalog.home, sku, generator=catalog.generator_name)
+    threading.Thread(target=started.wait, name=f"retake-{sku}", daemon=True).start()
 
 
 def _await_start(ready: threading.Event, serving: threading.Thread) -> None:

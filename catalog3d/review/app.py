@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
@@ -22,14 +23,16 @@ log = logging.getLogger(__name__)
 _STATUS = {"ASSET_UNKNOWN": 404, "PHOTO_MISSING": 404, "KEY_MISSING": 404, "FORM_EXPIRED": 403, "ROLE_REFUSED": 403}
 
 
-def create_app(catalog: OpenCatalog, inspector: MeshInspector, policy: AccessPolicy) -> FastAPI:
+def create_app(
+    catalog: OpenCatalog, inspector: MeshInspector, policy: AccessPolicy, order_retake: Callable[[str], None]
+) -> FastAPI:
     """The application for one open catalog; both outlive it and are closed by whoever opened them.
 
     Raises:
         RunError: REVIEW_NEEDS_USERS, SECRET_UNUSABLE.
     """
     app = FastAPI(title="catalog3d review", docs_url=None, redoc_url=None, openapi_url=None)
-    app.state.site = open_site(catalog, inspector)
+    app.state.site = open_site(catalog, inspector, order_retake)
     for routes in (routes_queue, routes_files, routes_asset):
         app.include_router(routes.router)
     app.add_exception_handler(Catalog3DError, _refused)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from catalog3d.asset import Approval, Asset, Decision
@@ -74,12 +74,22 @@ def offer(catalog: OpenCatalog, sku: str, reason: str, note: str) -> Offer:
     return offer_retake(catalog, sku, (reason,), note)
 
 
-def ask_for_another(catalog: OpenCatalog, asset: Asset, *, reason: str, note: str, person: Person) -> Asked:
-    """Put a wish for another model on record; whoever may order has it allowed at once.
+def ask_for_another(
+    catalog: OpenCatalog, asset: Asset, *, reason: str, note: str, person: Person, order: Callable[[str], None]
+) -> Asked:
+    """Put a wish for another model on record, and order it unless it has to wait for an operator.
+
+    What a kill right here leaves is on record, and the same wish again orders it.
+
+    Args:
+        order: Begins the retake of a SKU that is on record, and does not wait for it.
 
     Raises:
         ProductError: As `catalog3d.stages.asking.ask_retake`.
         RunError: The sheet cannot be read.
     """
     may_order = person.role.may(Act.ORDER)
-    return ask_retake(catalog, asset.sku, (reason,), note, person.name, may_order=may_order, seen=asset.version)
+    asked = ask_retake(catalog, asset.sku, (reason,), note, person.name, may_order=may_order, seen=asset.version)
+    if not asked.waits:
+        order(asset.sku)
+    return asked

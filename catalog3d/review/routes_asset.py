@@ -146,7 +146,9 @@ def _retake(request: Request, site: Site, person: Person, item: QueueItem, wish:
     offered = offer(site.catalog, sku, kept.reason, kept.note)
     asked = None
     if kept.price == str(offered.credits):
-        asked = ask_for_another(site.catalog, item.asset, reason=kept.reason, note=kept.note, person=person)
+        asked = ask_for_another(
+            site.catalog, item.asset, reason=kept.reason, note=kept.note, person=person, order=site.order_retake
+        )
     return site.page(
         request,
         "retake.html.j2",
@@ -155,7 +157,7 @@ def _retake(request: Request, site: Site, person: Person, item: QueueItem, wish:
         kept=kept,
         offer=offered,
         asked=asked,
-        command=plain(shlex.join(["catalog3d", "retake", sku, "--asked"]), 300),
+        command=plain(shlex.join(["catalog3d", "retake", sku, "--reason", kept.reason]), 300),
         next_href=_next_href(site, wish, person, item),
     )
 

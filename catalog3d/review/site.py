@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -30,9 +31,14 @@ STATIC = Path(__file__).parent / "static"
 
 @dataclass(frozen=True, kw_only=True)
 class Site:
-    """One catalog's review page."""
+    """One catalog's review page.
+
+    Attributes:
+        order_retake: Begins the retake of a SKU that is on record, and does not wait for it.
+    """
 
     catalog: OpenCatalog
+    order_retake: Callable[[str], None]
     queue: ReviewQueue
     shelves: Shelves
     measurements: Measurements
@@ -58,7 +64,7 @@ class Site:
         return HTMLResponse(text, status, headers={"cache-control": "no-store"})
 
 
-def open_site(catalog: OpenCatalog, inspector: MeshInspector) -> Site:
+def open_site(catalog: OpenCatalog, inspector: MeshInspector, order_retake: Callable[[str], None]) -> Site:
     """The site of an open catalog.
 
     Args:
@@ -68,6 +74,7 @@ def open_site(catalog: OpenCatalog, inspector: MeshInspector) -> Site:
     shelves = Shelves(catalog, folder)
     return Site(
         catalog=catalog,
+        order_retake=order_retake,
         queue=ReviewQueue(catalog.registry.engine, catalog.registry.name, owner_rules(catalog.rules)),
         shelves=shelves,
         measurements=Measurements(folder, shelves, inspector, catalog.rules.quality.profile),

@@ -14,6 +14,7 @@ from catalog3d.product import Product
 from catalog3d.request import RunRequest, Wish
 from catalog3d.retake import Retake
 from catalog3d.stages.context import OpenCatalog
+from catalog3d.stages.decide import tell_library
 from catalog3d.stages.planning import make_plan
 from catalog3d.stages.resting import come_to_rest
 from catalog3d.stages.retaking import require_retakable, retake_case
@@ -101,14 +102,31 @@ def ask_retake(
         catalog.registry.retakes.close(case.made.id)
     item, wish = _planned(catalog, sku, reasons, note, how)
     within = None if may_order else catalog.settings.budget.retakes
-    retake = catalog.registry.retakes.ask(
-        replace(wish, credits=item.credits), person=person, reason=reasons[0], note=note, within=within
-    )
+    words = Wish(reasons=tuple(reasons), note=note, how=how)
+    retake = put_on_record(catalog, item, words, person=person, within=within)
     offer = _offer(item, replace(retake, number=wish.number, most=wish.most))
     waits = not retake.is_allowed
     message = _sentence(catalog, offer, waits=waits)
     _say_where_it_stands(catalog, sku, message, waits=waits)
     return Asked(offer=offer, retake=retake, waits=waits, message=message)
+
+
+def put_on_record(
+    catalog: OpenCatalog, item: PlanItem, words: Wish, *, person: str, within: Decimal | None = None
+) -> Retake:
+    """Keep a priced wish as a decision of this person, in the registry and in the record beside the model.
+
+    Args:
+        item: The plan of it.
+        within: As for `RetakeRecord.ask`.
+
+    Raises:
+        ProductError: As `require_retakable` and `RetakeRecord.ask`; as `tell_library`, and then it is on record still.
+    """
+    wish = replace(require_retakable(item), credits=item.credits)
+    retake = catalog.registry.retakes.ask(wish, person=person, reason=words.reasons[0], note=words.note, within=within)
+    tell_library(catalog, item.sku)
+    return retake
 
 
 def open_retake(catalog: OpenCatalog, sku: str) -> Retake:

@@ -231,8 +231,10 @@ def _tell_records(catalog: OpenCatalog, sku: str, surely: str = "") -> None:
     records = [record for record in catalog.library.records_of(sku) if record.file in said]
     for record in sorted(records, key=lambda record: said[record.file] is not Approval.APPROVED):
         told = _told(record, entries)
-        if record.file == surely or (record.approval, record.decisions) != (said[record.file], told):
+        if record.file == surely or record.approval is not said[record.file]:
             catalog.library.set_approval(record, said[record.file], at=catalog.clock.now(), decisions=told)
+        elif record.decisions != told:
+            catalog.library.note_decisions(record, told, at=catalog.clock.now())
 
 
 def _told(record: AssetRecord, entries: Sequence[Entry]) -> tuple[RecordedDecision, ...]:

@@ -17,6 +17,7 @@ from catalog3d.adapters.wiring import open_catalog
 from catalog3d.asset import Choice
 from catalog3d.cli.app import app
 from catalog3d.errors import RunError
+from catalog3d.people import Role
 from catalog3d.stages.asking import ask_retake
 from tests.catalogs import Shop, open_shop, with_key
 
@@ -107,8 +108,23 @@ def test_what_waits_for_an_operator_is_ordered_by_one_who_asks_for_it_and_not_by
     assert shop.catalog.registry.retakes.newest()["A1"].is_allowed
 
 
+def test_what_is_on_record_and_allowed_needs_no_name_of_whoever_carries_it_out(
+    shop: Shop, started: list[dict[str, Any]]
+) -> None:
+    shop.make("A1")
+    ask_retake(shop.catalog, "A1", ["WRONG_SHAPE"], "", "olga", may_order=True)
+    (record,) = shop.catalog.library.records_of("A1")
+    assert [(said.decision, said.person) for said in record.decisions] == [(Choice.RETAKE, "olga")]
+    shop.catalog.registry.users.add("olga", Role.OPERATOR, "vase umbrella ninety kilo")
+    assert json.loads(typed("A1", "--reason", "WRONG_SHAPE", "--json").stdout)["error"]["code"] == "USER_UNKNOWN"
+    assert json.loads(typed("A1", "--drop", "--json").stdout)["error"]["code"] == "USER_UNKNOWN"
+    assert started == []
+    typed("A1", "--asked", "--json")
+    assert len(started) == 1
+
+
 def test_a_page_orders_what_is_on_record_in_a_program_of_its_own(shop: Shop) -> None:
-    program = start_retake(shop.catalog.home, "A1")
+    program = start_retake(shop.catalog.home, "A1", generator=shop.catalog.generator_name)
     assert program.wait(60) == 2
     (said,) = shop.catalog.home.logs.glob("retake-*.log")
     assert '"code": "NO_RETAKE"' in said.read_text()

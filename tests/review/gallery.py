@@ -7,7 +7,7 @@ import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from html import unescape
 from pathlib import Path
 from typing import Any, Self
@@ -64,7 +64,13 @@ def textured_box(seed: str) -> bytes:
 
 @dataclass(frozen=True, kw_only=True)
 class Gallery(Shop):
-    """A shop whose models are real files."""
+    """A shop whose models are real files.
+
+    Attributes:
+        ordered: SKUs whose retakes the page began.
+    """
+
+    ordered: list[str] = field(default_factory=list)
 
     def make(self, sku: str, *checks: Check) -> Asset:
         asset = super().make(sku, *checks)
@@ -126,10 +132,11 @@ def open_gallery(folder: Path, *rows: dict[str, str]) -> Iterator[Gallery]:
 
 
 @contextmanager
-def served(gallery: Shop, **policy: Any) -> Iterator[str]:
+def served(gallery: Gallery, **policy: Any) -> Iterator[str]:
     """The review page of a catalog on a free port; its address."""
     ready, inspector = threading.Event(), MeshInspector()
-    app = create_app(gallery.catalog, inspector, AccessPolicy(host="127.0.0.1", login_name="maria", **policy))
+    rules = AccessPolicy(host="127.0.0.1", login_name="maria", **policy)
+    app = create_app(gallery.catalog, inspector, rules, gallery.ordered.append)
     server = ReviewServer(app, host="127.0.0.1", port=0, on_ready=lambda _url: ready.set())
     thread = threading.Thread(target=server.serve_here, daemon=True)
     thread.start()

@@ -10,10 +10,12 @@ import pytest
 from PIL import Image
 
 from catalog3d.asset import Approval
-from catalog3d.people import Role
+from catalog3d.people import Person, Role
+from catalog3d.review.decisions import ask_for_another
 from catalog3d.review.policy import CONTENT_SECURITY_POLICY
 from catalog3d.status import Status
-from tests.review.gallery import BLOCK, DOUBT, WARNING, Gallery, Visitor, served
+from tests.catalogs import with_key
+from tests.review.gallery import BLOCK, DOUBT, WARNING, Gallery, Visitor, open_gallery, served
 
 PASSWORD = "vase umbrella ninety kilo"
 
@@ -183,11 +185,44 @@ def test_another_model_shows_its_change_and_price_before_it_is_asked_for(gallery
     assert answer.status_code == 200
     assert re.search(r'class="figure">30 <span>credits', answer.text)
     assert "Attempt 1 of 3" in answer.text
-    assert gallery.catalog.registry.retakes.newest() == {}
+    assert (gallery.catalog.registry.retakes.newest(), gallery.ordered) == ({}, [])
     asked = visitor.send(f"/assets/{asset.id}/decide", answer.text)
-    assert "catalog3d retake A1 --asked" in asked.text
+    assert "It is being made now: look for V2" in asked.text
+    assert gallery.ordered == ["A1"]
     retake = gallery.catalog.registry.retakes.newest()["A1"]
     assert (retake.person, retake.reasons, retake.note) == ("maria", ("BACK_OR_SIDES",), "The back is flat; 'open' it")
+
+
+def test_a_price_that_is_not_todays_orders_nothing(gallery: Gallery, visitor: Visitor) -> None:
+    page = visitor.decide(gallery.make("A1"), "retake", reason="BACK_OR_SIDES").text
+    asset = gallery.catalog.registry.catalog.newest_assets()["A1"]
+    assert "Ask for it" in visitor.send(f"/assets/{asset.id}/decide", page, price="3").text
+    assert (gallery.catalog.registry.retakes.newest(), gallery.ordered) == ({}, [])
+
+
+def test_a_reviewers_wish_beyond_the_budget_waits_until_an_operator_asks_for_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_key(monkeypatch)
+    monkeypatch.setenv("CATALOG3D_BUDGET__RETAKES", "29")
+    with open_gallery(tmp_path) as gallery:
+        asset = gallery.make("A1")
+
+        def ask(name: str, role: Role) -> bool:
+            person = Person(name=name, role=role)
+            asked = ask_for_another(
+                gallery.catalog,
+                asset,
+                reason="BACK_OR_SIDES",
+                note="",
+                person=person,
+                order=gallery.ordered.append,
+            )
+            return asked.waits
+
+        assert (ask("rita", Role.REVIEWER), gallery.ordered) == (True, [])
+        assert (ask("olga", Role.OPERATOR), gallery.ordered) == (False, ["A1"])
+    assert [said[:2] for said in gallery.said("A1")] == [("retake", "rita")]
 
 
 def test_several_green_models_are_approved_together_after_their_count_was_confirmed(
