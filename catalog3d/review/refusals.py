@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from functools import cache
 from http import HTTPStatus
 
 from fastapi import Request
-from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from catalog3d.errors import Catalog3DError
-from catalog3d.wording import parts_of
+from catalog3d.review.templates import environment
 
 
 class Refused(Exception):  # noqa: N818 - the word for it
@@ -46,17 +44,4 @@ def wants_page(request: Request) -> bool:
 
 def render(template: str, **values: object) -> str:
     """A page that needs no login, so none of the site around it."""
-    return _environment().get_template(template).render(**values)
-
-
-@cache
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("catalog3d.review", "pages"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["parts"] = parts_of
-    return environment
+    return environment().get_template(template).render(**values)

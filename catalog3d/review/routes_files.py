@@ -17,7 +17,7 @@ from catalog3d.review.measuring import TURNS
 from catalog3d.review.routes_asset import Item
 from catalog3d.review.routes_queue import Looker, TheSite
 from catalog3d.review.shelves import LARGE_PX, SMALL_PX, version_of
-from catalog3d.review.site import STATIC
+from catalog3d.review.templates import STATIC
 
 FOREVER = "private, max-age=31536000, immutable"
 """For addresses that name their content."""

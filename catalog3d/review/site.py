@@ -2,31 +2,22 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from fastapi import Request
 from fastapi.responses import HTMLResponse
-from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from catalog3d.adapters.mesh_process import MeshInspector
 from catalog3d.adapters.registry.review_queue import ReviewQueue
-from catalog3d.asset import REJECT_REASONS
 from catalog3d.review.access import Act, csrf_token, is_logged_in, person
-from catalog3d.review.checklist import QUESTIONS
 from catalog3d.review.measuring import Measurements
 from catalog3d.review.queue import owner_rules
 from catalog3d.review.shelves import Shelves
+from catalog3d.review.templates import digest_of, environment
 from catalog3d.review.viewer_setup import VIEWER, has_viewer
 from catalog3d.stages.context import OpenCatalog
-from catalog3d.wording import SYMBOLS, credits_text, parts_of, plain, plural, size_text, value_text
-
-STATIC = Path(__file__).parent / "static"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +38,7 @@ class Site:
         """A page for the person who asks."""
         who = person(request)
         text = (
-            _environment()
+            environment()
             .get_template(template)
             .render(
                 catalog_name=self.catalog.home.root.name,
@@ -57,7 +48,7 @@ class Site:
                 may_decide=who.role.may(Act.DECIDE),
                 logged_in=is_logged_in(request),
                 csrf=csrf_token(request),
-                viewer_href=f"/static/viewer/{VIEWER.name}?v={_digest(VIEWER)}" if has_viewer() else "",
+                viewer_href=f"/static/viewer/{VIEWER.name}?v={digest_of(VIEWER)}" if has_viewer() else "",
                 **values,
             )
         )
@@ -85,29 +76,3 @@ def site_of(request: Request) -> Site:
     """The site that a request asks (a FastAPI dependency)."""
     site: Site = request.app.state.site
     return site
-
-
-@cache
-def _environment() -> Environment:
-    environment = Environment(
-        loader=PackageLoader("catalog3d.review", "pages"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters.update(
-        plain=plain, credits=credits_text, size=size_text, value=value_text, parts=parts_of, plural=plural, path=quote
-    )
-    environment.globals.update(
-        symbols=SYMBOLS,
-        reasons=REJECT_REASONS,
-        questions=QUESTIONS,
-        static=lambda name: f"/static/{name}?v={_digest(STATIC / name)}",
-    )
-    return environment
-
-
-@cache
-def _digest(file: Path) -> str:
-    return hashlib.sha256(file.read_bytes()).hexdigest()[:12]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import sys
 import threading
 import time
@@ -13,11 +12,12 @@ from collections.abc import Callable
 import uvicorn
 from fastapi import FastAPI
 
+from catalog3d.adapters.bound_server import BoundServer
 from catalog3d.standin.wire import TrackedProtocol
 
 
-class StandinServer(uvicorn.Server):
-    """uvicorn that binds its port at once, so that its address is known before it runs.
+class StandinServer(BoundServer):
+    """The stand-in's server.
 
     Args:
         port: 0 = any free one.
@@ -29,8 +29,6 @@ class StandinServer(uvicorn.Server):
     ) -> None:
         config = uvicorn.Config(
             app,
-            host=host,
-            port=port,
             http=TrackedProtocol,
             ws="none",
             log_level="warning",
@@ -39,21 +37,7 @@ class StandinServer(uvicorn.Server):
             date_header=False,  # the app tells the time: its clock may be off on purpose
             timeout_graceful_shutdown=3,
         )
-        super().__init__(config)
-        self._on_ready = on_ready
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        self._socket = socket.create_server((host, port), family=family, backlog=256)
-        shown = f"[{host}]" if ":" in host else host
-        self.url = f"http://{shown}:{self._socket.getsockname()[1]}"
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets=sockets)
-        if self.started and self._on_ready is not None:
-            self._on_ready(self.url)
-
-    def serve_here(self) -> None:
-        """Serve until stopped, in this thread."""
-        self.run(sockets=[self._socket])
+        super().__init__(config, host=host, port=port, on_ready=on_ready)
 
 
 def announce(url: str) -> None:

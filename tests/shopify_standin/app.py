@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import secrets
-import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -190,8 +189,6 @@ def running_shopify() -> Iterator[ShopifyStandin]:
     standin = ShopifyStandin()
     ready = threading.Event()
     server = StandinServer(standin.app, on_ready=lambda _: ready.set())
-    # accepted connections inherit it; without, each answer waits 40 ms for the client's delayed ACK
-    server._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     standin.reset(server.url)
     thread = threading.Thread(target=server.serve_here, daemon=True)
     thread.start()
