@@ -184,7 +184,7 @@ def test_another_model_shows_its_change_and_price_before_it_is_asked_for(gallery
     answer = visitor.decide(asset, "retake", reason="BACK_OR_SIDES", note="The back is flat; 'open' it")
     assert answer.status_code == 200
     assert re.search(r'class="figure">30 <span>credits', answer.text)
-    assert "Attempt 1 of 3" in answer.text
+    assert "Its surface is aligned to the shape instead. Attempt 1 of 3." in answer.text
     assert (gallery.catalog.registry.retakes.newest(), gallery.ordered) == ({}, [])
     asked = visitor.send(f"/assets/{asset.id}/decide", answer.text)
     assert "It is being made now: look for V2" in asked.text
@@ -196,7 +196,7 @@ def test_another_model_shows_its_change_and_price_before_it_is_asked_for(gallery
 def test_a_price_that_is_not_todays_orders_nothing(gallery: Gallery, visitor: Visitor) -> None:
     page = visitor.decide(gallery.make("A1"), "retake", reason="BACK_OR_SIDES").text
     asset = gallery.catalog.registry.catalog.newest_assets()["A1"]
-    assert "Ask for it" in visitor.send(f"/assets/{asset.id}/decide", page, price="3").text
+    assert "Make it for 30 credits" in visitor.send(f"/assets/{asset.id}/decide", page, price="3").text
     assert (gallery.catalog.registry.retakes.newest(), gallery.ordered) == ({}, [])
 
 
