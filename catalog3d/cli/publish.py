@@ -2,35 +2,29 @@
 
 from __future__ import annotations
 
-import logging
-import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
-import httpx
 import typer
 from rich import box
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from catalog3d.adapters.local_servers import client_environment, prefect_server
 from catalog3d.adapters.publications import open_publishing
 from catalog3d.adapters.wiring import open_catalog
-from catalog3d.cli.entry import end_by_force
 from catalog3d.cli.errors import console, print_json, sentence_on_error
 from catalog3d.cli.run import announce
-from catalog3d.cli.running import run_to_its_end
+from catalog3d.cli.running import Start, run_in_flow
 from catalog3d.errors import Catalog3DError, RunError
 from catalog3d.home import Home
 from catalog3d.publish_gates import PublishWish
 from catalog3d.request import named_skus
-from catalog3d.settings import prefect_api_url
 from catalog3d.stages.publish import Publishing, PublishLine, preview, publish_wish
 from catalog3d.stages.publish_report import publish_json, publish_sentence
 from catalog3d.wording import command_for, plain
-
-log = logging.getLogger(__name__)
 
 _STYLES = {"refused": "red", "failed": "red", "left": "yellow", "planned": "cyan"}
 
@@ -95,35 +89,24 @@ def _publish(wish: PublishWish, parameters: dict[str, Any], *, dry_run: bool, js
     return ended[0]
 
 
-def _in_flow(home: Home, parameters: dict[str, Any], report: Any, ended: list[bool]) -> None:
-    """Run the flow in this process, against a Prefect server that is given, joined or our own."""
-    with prefect_server(home, given_url=prefect_api_url()) as api_url:
-        os.environ.update(client_environment(home, api_url))
-        import flows.publish  # Prefect reads its environment when it is imported
-        from tasks.farewell import send_what_is_left
+def _in_flow(home: Home, parameters: dict[str, Any], report: Callable[[Publishing], None], ended: list[bool]) -> None:
+    @contextmanager
+    def begun() -> Iterator[Start]:
+        import flows.publish
         from tasks.publications import ended_listeners
 
         ended_listeners.append(report)
-        state, listens = None, True
         try:
-            state = run_to_its_end(
-                lambda: flows.publish.publish(**parameters, return_state=True),
-                has_report=lambda: bool(ended),
-                is_stopped=lambda: False,
-            )
-            listens = state is not None
-        except httpx.HTTPError as exc:
-            if not ended:
-                raise RunError(
-                    "Prefect's server went away before all was published. What is recorded as live is not sent again.",
-                    code="PREFECT_LOST",
-                    fix="Publish again.",
-                ) from exc
-            log.warning("Prefect could not be told how the run ended.", exc_info=True)
+            yield lambda: flows.publish.publish(**parameters, return_state=True)
         finally:
             ended_listeners.remove(report)
-            if listens and not send_what_is_left():
-                end_by_force()
+
+    lost = RunError(
+        "Prefect's server went away before all was published. What is recorded as live is not sent again.",
+        code="PREFECT_LOST",
+        fix="Publish again.",
+    )
+    state = run_in_flow(home, begun, has_report=lambda: bool(ended), lost=lost)
     if not ended:
         _raise_end(state)
 

@@ -2,41 +2,34 @@
 
 from __future__ import annotations
 
-import logging
-import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from decimal import Decimal
 from pathlib import Path
 from typing import Annotated, Any
 
-import httpx
 import typer
 from rich.console import Console
 from rich.markup import escape
 
-from catalog3d.adapters.local_servers import client_environment, prefect_server
 from catalog3d.adapters.requests import last_sheet, rerun_request, sheet_request
 from catalog3d.adapters.wiring import new_run_id, open_catalog
 from catalog3d.billing import bill_groups
-from catalog3d.cli.entry import end_by_force
 from catalog3d.cli.errors import console, print_json, sentence_on_error
 from catalog3d.cli.plan import plan_panel
 from catalog3d.cli.progress import RunProgress
 from catalog3d.cli.rehearsal import rehearsed_with, require_standin
-from catalog3d.cli.running import run_to_its_end
+from catalog3d.cli.running import Start, run_in_flow
 from catalog3d.cli.tables import report_table, summary
 from catalog3d.errors import Catalog3DError, RunError
 from catalog3d.home import Home
 from catalog3d.report import RunReport
 from catalog3d.request import EndedAt, RunRequest, StageName, StatusName, named_skus
 from catalog3d.selection import nothing_selected
-from catalog3d.settings import prefect_api_url
 from catalog3d.stages.context import OpenCatalog
 from catalog3d.stages.planning import Planned, make_plan, record_run, require_startable
 from catalog3d.stages.preflight import hold_against_funds, stops_over_budget
 from catalog3d.stages.reporting import close_run
-
-log = logging.getLogger(__name__)
 
 Before = Callable[[OpenCatalog, RunRequest, Planned], None]
 """Looks at a plan before anything is begun."""
@@ -208,33 +201,29 @@ def _nothing_to_do(catalog: OpenCatalog, request: RunRequest, planned: Planned, 
 
 
 def _in_flow(home: Home, out: Console, flow_name: str, parameters: dict[str, Any]) -> RunReport:
-    """Run the flow in this process, against a Prefect server that is given, joined or our own."""
-    with prefect_server(home, given_url=prefect_api_url()) as api_url:
-        os.environ.update(client_environment(home, api_url))
-        import flows.catalog  # Prefect reads its environment when it is imported
-        from tasks.farewell import send_what_is_left
+    """Run the flow in this process, and show how far it is."""
+    progress = RunProgress(out)
+
+    @contextmanager
+    def begun() -> Iterator[Start]:
+        import flows.catalog
         from tasks.sessions import started_listeners
 
         flow = getattr(flows.catalog, flow_name)
-        progress = RunProgress(out)
         started_listeners.append(progress)
-        state, listens = None, True
         try:
             with progress.shown():
-                state = run_to_its_end(
-                    lambda: flow(**parameters, return_state=True),
-                    has_report=lambda: progress.report is not None,
-                    is_stopped=lambda: progress.is_stopped,
-                )
-            listens = state is not None
-        except Exception as exc:
-            if progress.report is None:
-                raise (_without_prefect() if isinstance(exc, httpx.HTTPError) else exc) from exc
-            log.warning("Prefect could not be told how the run ended.", exc_info=True)
+                yield lambda: flow(**parameters, return_state=True)
         finally:
             started_listeners.remove(progress)
-            if listens and not send_what_is_left():
-                end_by_force()
+
+    state = run_in_flow(
+        home,
+        begun,
+        has_report=lambda: progress.report is not None,
+        is_stopped=lambda: progress.is_stopped,
+        lost=_without_prefect(),
+    )
     return _report_of(state, progress)
 
 

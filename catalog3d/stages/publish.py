@@ -175,7 +175,7 @@ def failed_line(step: Step, error: Catalog3DError) -> PublishLine:
 
 
 def preview(publishing: Publishing, step: Step) -> PublishLine:
-    """What a step would do; changes nothing, and asks no channel for anything."""
+    """What a step would do; changes nothing. A channel may be asked what it has."""
     line = line_of(step)
     if step.act is Act.UNPUBLISH:
         return _told(line, f"Would take V{line.version} away from {step.channel}.")
