@@ -118,8 +118,11 @@ def _unfinished_status(context: RunContext, work: SkuWork, noted: RunSku) -> Sta
 
 
 def _held_status(context: RunContext, work: SkuWork) -> Status:
-    ledger = context.catalog.registry.ledger
-    return _held(work.before, ledger.latest(context.catalog.realm, work.brief.digest) if work.brief else None)
+    """The stop may have met it while its photos were read: then the plan knows what it asks for."""
+    sku, ledger = work.product.sku, context.catalog.registry.ledger
+    planned = (item.price_group for item in context.plan.items if item.sku == sku)
+    digest = work.brief.digest if work.brief else next(planned, "")
+    return _held(work.before, ledger.latest(context.catalog.realm, digest))
 
 
 def _held(before: Status, known: Generation | None) -> Status:

@@ -127,6 +127,20 @@ def test_skus_that_were_never_begun_say_why_and_keep_their_place(tmp_path: Path)
     play(tmp_path, story, {"PAID": "a", "NEW": "b", "BEGUN": "c"})
 
 
+def test_a_sku_that_a_stop_meets_while_its_photos_are_read_keeps_the_place_of_its_paid_model(tmp_path: Path) -> None:
+    async def story(context: RunContext, _tripo: ScriptedTripo) -> None:
+        await generate(context, "PAID")
+        context.brake()
+        for sku in ("PAID", "NEW"):
+            context.work[sku].brief = None
+            note = context.catalog.registry.runs.note
+            note(context.run_id, sku, stage=Stage.VALIDATE_FIELDS, reason="RUN_STOPPED", message="The run was stopped.")
+        assert (await settle_status(context, "PAID")).status is Status.GENERATING
+        assert (await settle_status(context, "NEW")).status is Status.READY
+
+    play(tmp_path, story, {"PAID": "a", "NEW": "b"})
+
+
 def test_nothing_is_said_about_a_sku_that_another_run_works_on(tmp_path: Path) -> None:
     async def story(context: RunContext, _tripo: ScriptedTripo) -> None:
         record = context.catalog.registry.catalog
